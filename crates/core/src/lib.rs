@@ -1,0 +1,5 @@
+//! Ragchew's core: what should happen. Bytes and time in, effects out.
+#![forbid(unsafe_code)]
+
+pub mod id;
+pub mod time;
