@@ -145,36 +145,41 @@ mod tests {
     use super::*;
     use crate::dmr::{EmbeddedLcAssembler, burst::SILENCE};
 
-    /// One row of `behaviour.md` 12: LC, header and terminator words (49 hex digits), fragments.
-    type Golden = ([u8; 9], &'static str, &'static str, [u32; 4]);
+    /// One row of `behaviour.md` 12: LC, masked parity of header and terminator, their words (49 hex digits), fragments.
+    type Golden = ([u8; 9], [u32; 2], &'static str, &'static str, [u32; 4]);
 
     const GOLDEN: [Golden; 5] = [
         (
             [0x00, 0x00, 0x00, 0x00, 0x00, 0x5B, 0x23, 0xC1, 0xA9],
+            [0x1c_6e93, 0x13_619c],
             "0367098212241bb0547012400d000902e600ec070c18b839e",
             "0308095612941bc8540012e01c403a82900028078c19283ad",
             [0x000a_0f05, 0x0f0c_0300, 0x0912_2e05, 0x1735_2735],
         ),
         (
             [0x00, 0x00, 0x08, 0x00, 0x00, 0x5B, 0x23, 0xC1, 0xA9],
+            [0x1d_5c3e, 0x12_5331],
             "036b09c213a419b056a0124014cc0a82d610e2275c183038e",
             "03040916131419c856d012e0058c3902a0102627dc19a03bd",
             [0x000a_0f05, 0x0f0c_0300, 0x0953_0005, 0x565a_095a],
         ),
         (
             [0x00, 0x00, 0x04, 0x00, 0x11, 0x2B, 0x23, 0xC1, 0xA9],
+            [0x4d_5165, 0x42_5e6a],
             "038a194003642c803630172497c61e0edf1096367019e03fd",
             "03e5199403d42cf83640178486862d8ea9105236f018703ce",
             [0x0903_0f14, 0x0f0c_0311, 0x0903_7705, 0x1e7d_6f74],
         ),
         (
             [0x00, 0x00, 0x00, 0x00, 0x00, 0x09, 0x00, 0x13, 0x88],
+            [0xc7_32f9, 0xc8_3df6],
             "01d2081003d017103ac025009e002f01f60022009c10400d4",
             "01bd08c4036017683ab025a08f401c818000e6001c11d00e7",
             [0x0303_0a00, 0x0009_0305, 0x0000_1206, 0x0a14_1e11],
         ),
         (
             [0x00, 0x00, 0x20, 0x00, 0x00, 0x09, 0x00, 0x13, 0x88],
+            [0xc3_fa77, 0xcc_f578],
             "21f308d2037c17083ee02d6094402a81a42002407411e80d0",
             "219c080603cc17703e902dc085001901d220c640f410780e3",
             [0x0303_0a00, 0x0009_0344, 0x0000_1447, 0x0a53_5917],
@@ -190,7 +195,10 @@ mod tests {
 
     #[test]
     fn the_golden_rows_hold() {
-        for (lc, header, terminator, fragments) in GOLDEN {
+        for (lc, parities, header, terminator, fragments) in GOLDEN {
+            for (mask, parity) in [reed_solomon::HEADER_MASK, reed_solomon::TERMINATOR_MASK].into_iter().zip(parities) {
+                assert_eq!(reed_solomon::encode(&lc, mask)[9..], parity.to_be_bytes()[1..], "{lc:02x?}");
+            }
             let coding = FullLcCoding::new(LinkControl(lc));
             assert_eq!((coding.header_info(), coding.terminator_info()), (info(header), info(terminator)), "{lc:02x?}");
             assert_eq!(coding.fragments(), fragments, "{lc:02x?}");
