@@ -1,0 +1,147 @@
+//! Token buckets in a table of fixed size. Owns how fast strangers may cost us work; never bans anybody: a bucket that is
+//! pushed out by others starts again full. Source: `wire.md` 1.3, design §8.
+
+use crate::table::TableKey;
+use crate::time::{Mono, Span};
+use core::hash::{BuildHasher, Hash};
+
+/// How a bucket fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens of a full bucket.
+    pub burst: u32,
+    /// Time for one token.
+    pub per_token: Span,
+}
+
+impl Rate {
+    /// `burst` tokens at once, then one per `per_token`.
+    pub const fn new(burst: u32, per_token: Span) -> Self {
+        Self { burst, per_token }
+    }
+    const fn depth(self) -> u64 {
+        self.per_token.0.saturating_mul(self.burst as u64)
+    }
+}
+
+/// One bucket, kept as the moment at which it will be full again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    full_at: Mono,
+}
+
+impl Bucket {
+    /// Takes a token; false when there is none.
+    pub fn take(&mut self, rate: Rate, now: Mono) -> bool {
+        let full_at = Mono(self.full_at.0.max(now.0)) + rate.per_token;
+        if full_at.since(now).0 > rate.depth() {
+            return false;
+        }
+        self.full_at = full_at;
+        true
+    }
+}
+
+const WAYS: usize = 4;
+
+/// Small values by key, four places a row. Its memory is set when it is made and never grows: without a place for a key,
+/// the value of its row that ranks lowest makes room.
+#[derive(Clone, Debug)]
+pub struct Rows<T> {
+    key: TableKey,
+    rows: Vec<[(u64, T); WAYS]>,
+}
+
+impl<T: Copy + Default> Rows<T> {
+    /// `rows` of four places each.
+    pub fn new(key: TableKey, rows: usize) -> Self {
+        Self { key, rows: vec![[(0, T::default()); WAYS]; rows.max(1)] }
+    }
+
+    /// The value of `who`, if it has a place.
+    pub fn get<K: Hash>(&self, who: &K) -> Option<&T> {
+        let tag = self.tag(who);
+        self.rows.get(self.row(tag))?.iter().find(|(t, _)| *t == tag).map(|(_, value)| value)
+    }
+
+    /// The value of `who`, if it has a place, to change it.
+    pub fn get_mut<K: Hash>(&mut self, who: &K) -> Option<&mut T> {
+        let tag = self.tag(who);
+        let row = self.row(tag);
+        self.rows.get_mut(row)?.iter_mut().find(|(t, _)| *t == tag).map(|(_, value)| value)
+    }
+
+    /// The value of `who`, in a place that is made for it when it has none.
+    pub fn entry<K: Hash>(&mut self, who: &K, rank: impl Fn(&T) -> u64) -> Option<&mut T> {
+        let tag = self.tag(who);
+        let row = self.row(tag);
+        let row = self.rows.get_mut(row)?;
+        let place = match row.iter().position(|(t, _)| *t == tag) {
+            Some(place) => place,
+            None => {
+                let lowest = (0..WAYS).min_by_key(|&i| row.get(i).map(|(_, value)| rank(value)))?;
+                *row.get_mut(lowest)? = (tag, T::default());
+                lowest
+            }
+        };
+        row.get_mut(place).map(|(_, value)| value)
+    }
+
+    /// Never 0, which marks an empty place.
+    fn tag<K: Hash>(&self, who: &K) -> u64 {
+        self.key.hash_one(who) | 1
+    }
+
+    fn row(&self, tag: u64) -> usize {
+        (tag >> 1) as usize % self.rows.len().max(1)
+    }
+}
+
+/// Buckets by key, in a table of fixed size; the bucket that is fullest makes room.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    rate: Rate,
+    rows: Rows<Bucket>,
+}
+
+impl Buckets {
+    /// `rows` of four buckets.
+    pub fn new(key: TableKey, rate: Rate, rows: usize) -> Self {
+        Self { rate, rows: Rows::new(key, rows) }
+    }
+
+    /// Takes a token of `who`; false when there is none.
+    pub fn take<K: Hash>(&mut self, who: &K, now: Mono) -> bool {
+        let rate = self.rate;
+        self.rows.entry(who, |bucket| bucket.full_at.0).is_none_or(|bucket| bucket.take(rate, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    const RATE: Rate = Rate::new(3, Span::secs(10));
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_one_token_a_period() {
+        let mut bucket = Bucket::default();
+        let at = |s: u64| Mono(1) + Span::secs(s);
+        assert_eq!([0, 0, 0, 0].map(|s| bucket.take(RATE, at(s))), [true, true, true, false]);
+        assert!(!bucket.take(RATE, at(9)));
+        assert!(bucket.take(RATE, at(10)));
+        assert!(!bucket.take(RATE, at(11)));
+        assert_eq!([100; 4].map(|s| bucket.take(RATE, at(s))), [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_flood_of_keys_never_grows_the_table_and_leaves_recent_buckets_counting() {
+        let mut buckets = Buckets::new(TableKey([1; 16]), RATE, 64);
+        for who in 0..100_000u32 {
+            buckets.take(&who, Mono(1));
+        }
+        assert_eq!(buckets.rows.rows.len(), 64);
+        let mut one = Buckets::new(TableKey([1; 16]), RATE, 64);
+        assert_eq!([9u32; 4].map(|who| one.take(&who, Mono(1))), [true, true, true, false]);
+        assert!(one.take(&8u32, Mono(1)) && !one.take(&9u32, Mono(1)));
+    }
+}
