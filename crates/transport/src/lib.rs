@@ -3,6 +3,7 @@
 //! Source: design §4, `freedmr2-design.md` 18.2.
 #![deny(unsafe_code)]
 
+pub mod capture;
 pub mod clock;
 pub mod counters;
 mod endpoint;
