@@ -8,6 +8,7 @@ pub mod clock;
 pub mod counters;
 mod endpoint;
 mod reactor;
+pub mod replay;
 mod ring;
 mod socket;
 mod sys;
