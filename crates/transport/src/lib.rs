@@ -1,6 +1,7 @@
 //! Ragchew's transport: making it happen. One thread with one poll over UDP sockets, the core's deadlines, signals and a
 //! waker. Never decides what is sent, never logs, never opens a file, and blocks nowhere but in the poll. Linux only.
-//! Source: design §4, `freedmr2-design.md` 18.2.
+//! Beside that thread, and never on it: reading captures, and replaying them against a core of their own.
+//! Source: design §4, §9, `freedmr2-design.md` 18.2.
 #![deny(unsafe_code)]
 
 pub mod capture;
