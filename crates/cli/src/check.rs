@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub(super) fn check(args: &Args, as_json: bool) -> Exit {
-    let source = source(args);
+    let source = source(args.config.as_deref());
     // Whether there is a passphrase already does not matter here: checking makes none.
     let checked = load(&source, &mut Numbers::default(), &|| Ok(Passphrase::default()));
     let exit = if checked.is_ok() { Exit::Ok } else { Exit::Configuration };

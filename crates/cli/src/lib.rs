@@ -6,6 +6,7 @@ pub mod args;
 mod check;
 pub mod config;
 mod hotspot;
+mod run;
 mod state;
 
 use args::{Args, Command};
@@ -41,13 +42,13 @@ impl From<Exit> for ExitCode {
 pub fn execute(args: &Args) -> Exit {
     match args.command {
         Some(Command::Check { json }) => check::check(args, json),
-        Some(Command::Run) | None => Exit::Ok,
+        Some(Command::Run) | None => run::run(args),
     }
 }
 
-/// The source that the arguments name, or that is found.
-fn source(args: &Args) -> Source {
-    config::locate(args.config.as_deref(), config::PLACES.map(Path::new))
+/// The file that was named, or the source that is found.
+fn source(named: Option<&Path>) -> Source {
+    config::locate(named, config::PLACES.map(Path::new))
 }
 
 /// Loads `source` with the real world around it.

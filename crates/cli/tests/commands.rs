@@ -1,4 +1,5 @@
 //! The real binary on the command line: help, usage, and `check` with its findings, summary and exit codes.
+#![allow(clippy::unwrap_used)] // Helpers of tests, too.
 
 use std::fs;
 use std::path::{Path, PathBuf};

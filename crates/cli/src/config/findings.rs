@@ -65,7 +65,7 @@ impl Findings {
 
     /// Everything in the order of the file.
     pub fn sorted(mut self) -> Vec<Finding> {
-        self.list.sort_by(|a, b| (a.at, a.severity).cmp(&(b.at, b.severity)));
+        self.list.sort_by_key(|finding| (finding.at, finding.severity));
         self.list
     }
 }

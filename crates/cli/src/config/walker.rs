@@ -19,9 +19,6 @@ pub(super) struct Walker {
 
 /// A mapping whose keys are all known.
 pub(super) struct Opened<'n> {
-    /// Where it begins.
-    pub(super) at: Position,
-    path: String,
     entries: Vec<Item<'n>>,
 }
 
@@ -38,11 +35,6 @@ impl<'n> Opened<'n> {
     /// The value of a key, if it is there.
     pub(super) fn get(&self, name: &str) -> Option<&Item<'n>> {
         self.entries.iter().find(|item| item.name == name)
-    }
-
-    /// The full path of one of its keys.
-    pub(super) fn path_of(&self, name: &str) -> String {
-        join(&self.path, name)
     }
 }
 
@@ -110,7 +102,7 @@ impl Walker {
             );
             return None;
         };
-        let mut opened = Opened { at: node.at, path: path.to_owned(), entries: Vec::with_capacity(entries.len()) };
+        let mut opened = Opened { entries: Vec::with_capacity(entries.len()) };
         for (key, value) in entries {
             let path = join(path, &key.text.chars().take(SHOWN).flat_map(char::escape_debug).collect::<String>());
             match section.key(&key.text) {

@@ -31,6 +31,7 @@ fn session(what: &What, names: &Names) -> Option<Said> {
         }
         What::LoginRefused { listener, client, remote, why } => {
             let text = match why {
+                // Spelt as in those servers.
                 Refusal::RegisterAcl => {
                     format!("Invalid Login from {remote} Radio ID: {client} Denied by Registation ACL")
                 }
