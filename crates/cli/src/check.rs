@@ -104,7 +104,7 @@ fn report(source: &Source, checked: &Result<Plan, Vec<Finding>>) -> Value {
         })
         .collect();
     let file = match source {
-        Source::File(path) => Some(path.display().to_string()),
+        Source::File(_) => Some(source.to_string()),
         Source::BuiltIn => None,
     };
     let summary = checked.as_ref().ok().map(|plan| {

@@ -211,7 +211,14 @@ impl Server {
     fn serve(self) -> Exit {
         let Self { reactor, log, writer, threads } = self;
         log.line(Level::Info, "serving");
-        let exit = match reactor.run() {
+        let ended = reactor.run();
+        for thread in threads {
+            let name = thread.name();
+            if !thread.join(PATIENCE) {
+                log.line(Level::Warning, format!("the thread {name} was late and is left behind"));
+            }
+        }
+        let exit = match ended {
             Ok(counters) => {
                 keeper::say_counters(&log, &counters);
                 Exit::Ok
@@ -221,12 +228,6 @@ impl Server {
                 Exit::Failed
             }
         };
-        for thread in threads {
-            let name = thread.name();
-            if !thread.join(PATIENCE) {
-                log.line(Level::Warning, format!("the thread {name} was late and is left behind"));
-            }
-        }
         log.line(Level::Info, "ended");
         drop(log);
         if !writer.finish(PATIENCE) {

@@ -83,7 +83,7 @@ fn check_prints_one_json_object_for_scripts() {
     let object: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!(
         (checked.status.code(), &object["ok"], &object["file"]),
-        (Some(0), &true.into(), &"./ragchew.yaml".into())
+        (Some(0), &true.into(), &"ragchew.yaml".into())
     );
     assert_eq!(object["summary"]["listeners"][0]["bind"][0], "127.0.0.1:62031");
     let findings = object["findings"].as_array().unwrap();

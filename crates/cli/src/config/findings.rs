@@ -36,10 +36,16 @@ pub struct Finding {
     pub message: String,
 }
 
+/// Findings that are kept; who has more errors than this has one cause for them.
+const MAX_FINDINGS: usize = 1_000;
+
 /// Everything that was found.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     list: Vec<Finding>,
+    failed: bool,
+    /// Findings beyond [`MAX_FINDINGS`].
+    more: usize,
 }
 
 impl Findings {
@@ -55,17 +61,27 @@ impl Findings {
 
     /// Adds something that is about no place in the file.
     pub fn add(&mut self, severity: Severity, at: Option<Position>, key: &str, message: String) {
-        self.list.push(Finding { severity, at, key: key.to_owned(), message });
+        self.failed |= severity == Severity::Error;
+        if self.list.len() < MAX_FINDINGS {
+            self.list.push(Finding { severity, at, key: key.to_owned(), message });
+        } else {
+            self.more += 1;
+        }
     }
 
     /// Whether there is an error.
     pub fn failed(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.failed
     }
 
     /// Everything in the order of the file.
     pub fn sorted(mut self) -> Vec<Finding> {
         self.list.sort_by_key(|finding| (finding.at, finding.severity));
+        if self.more > 0 {
+            let severity = if self.failed { Severity::Error } else { Severity::Warning };
+            let message = format!("{} further findings are not shown", self.more);
+            self.list.push(Finding { severity, at: None, key: String::new(), message });
+        }
         self.list
     }
 }
@@ -162,6 +178,18 @@ mod tests {
                 "ragchew.yaml:20:1: warning: policy: odd",
             ]
         );
+    }
+
+    #[test]
+    fn findings_beyond_the_limit_are_counted_and_still_fail() {
+        let mut findings = Findings::default();
+        (0..MAX_FINDINGS).for_each(|line| findings.warning(Position { line, column: 1 }, "k", "odd"));
+        assert!(!findings.failed());
+        findings.error(Position::START, "k", "wrong");
+        assert!(findings.failed());
+        let list = findings.sorted();
+        assert_eq!((list.len(), list.last().unwrap().severity), (MAX_FINDINGS + 1, Severity::Error));
+        assert!(list.last().unwrap().message.starts_with("1 further"));
     }
 
     #[test]

@@ -379,3 +379,49 @@ fn the_example_of_the_manual_is_accepted_without_a_warning() {
     assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
     assert_eq!(plan.config.listeners[0].clients.len(), 2);
 }
+
+#[test]
+fn damaged_files_are_refused_or_read_and_never_break_the_reader() {
+    let example = include_str!("../../../../docs/ragchew.example.yaml");
+    let lines: Vec<&str> = example.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let text = lines.join("\n");
+    let mut outcomes = [0; 2];
+    let mut count = |damaged: &str| outcomes[usize::from(try_read(damaged).is_ok())] += 1;
+    let places: Vec<usize> = text.char_indices().map(|(at, _)| at).step_by(5).collect();
+    for &at in &places {
+        let (before, rest) = text.split_at(at);
+        let after: String = rest.chars().skip(1).collect();
+        count(before);
+        for wedge in ["", ":", " ", "\n", "\t", "\"", "[", "}", "-", "&", "*", "|", "%", "\u{0}", "\u{feff}", "9", "ü"]
+        {
+            count(&format!("{before}{wedge}{after}"));
+        }
+    }
+    assert!(outcomes.iter().all(|&n| n > 300), "{outcomes:?}");
+}
+
+#[test]
+fn writing_down_the_defaults_of_the_manual_changes_nothing() {
+    let value = |key: &keys::Key| match key.default {
+        "none" | "all call" | "chosen by the server" | "standard output" | "required" | "see its keys" => None,
+        default => Some(format!("{}: {}, ", key.name, default)),
+    };
+    let all = |section: &keys::Section| section.keys.iter().filter_map(value).collect::<String>();
+    let listener = format!(
+        "{}acl: {{ {} }}\ndefaults: {{ {} }}\n",
+        all(&keys::LISTENER).replace(", ", "\n"),
+        all(&keys::ACL),
+        all(&keys::DEFAULTS)
+    );
+    let text = format!(
+        "{}server: {{ {} }}\npolicy: {{ {} }}\nruntime: {{ log: {{ {} }} }}\n",
+        with(&listener),
+        all(&keys::SERVER),
+        all(&keys::POLICY),
+        all(&keys::LOG)
+    );
+    assert!(text.contains("max_clients: 10000") && text.contains("first_call: pass"), "{text}");
+    let (short, long) = (good(MINIMAL), good(&text));
+    assert_eq!(format!("{:?}", short.config), format!("{:?}", long.config));
+    assert_eq!(short.runtime, long.runtime);
+}

@@ -238,7 +238,7 @@ fn session_entry(what: &What, draft: Draft<'_>) -> Entry {
             .with("rx_hz", *rx_hz)
             .with("tx_hz", *tx_hz)
             .with("colour_code", *colour_code)
-            .with("slots", *slots)
+            .with("slots", client_text(&[*slots]))
             .end(on(who.listener), Level::Info, "connected", "has sent repeater configuration"),
         What::Software { who, software, package } => draft
             .who(who)

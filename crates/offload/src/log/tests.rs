@@ -55,7 +55,7 @@ fn connected(callsign: &str) -> What {
         rx_hz: 434_000_000,
         tx_hz: 434_000_000,
         colour_code: 1,
-        slots: 2,
+        slots: b'3',
     }
 }
 
@@ -174,6 +174,11 @@ fn text_lines_have_the_same_markers_and_named_fields() {
     assert_eq!(
         text(described("Hotspot A")),
         "(SYSTEM-0) Repeater description peer=234123401 session=7 callsign=M0TST location=London description=\"Hotspot A\""
+    );
+    assert_eq!(
+        text(connected("M0TST")),
+        "(SYSTEM-0) has sent repeater configuration peer=234123401 session=7 callsign=M0TST remote=127.0.0.1:34159 \
+         rx_hz=434000000 tx_hz=434000000 colour_code=1 slots=3"
     );
     let gone = What::Disconnected { who: WHO, remote: remote(), cause: SessionEnd::TimedOut };
     assert!(text(gone).starts_with("(SYSTEM-0) has timed out and is being removed peer=234123401"));
