@@ -2,6 +2,7 @@
 //! signals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
 
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
@@ -194,4 +195,94 @@ fn a_rotated_log_is_opened_again_on_sigusr2() {
     server.signal("USR1");
     wait(&log, "(GLOBAL) counters received=0");
     assert!(!fs::read_to_string(&rotated).unwrap().contains("counters"));
+}
+
+/// A hotspot that knows just enough to log in (`wire.md` 1).
+struct Hotspot {
+    socket: UdpSocket,
+    id: [u8; 4],
+}
+
+impl Hotspot {
+    fn at(port: u16, id: u32) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(("127.0.0.1", port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, id: id.to_be_bytes() }
+    }
+
+    fn send(&self, opcode: &[u8], rest: &[u8]) {
+        self.socket.send(&[opcode, &self.id, rest].concat()).unwrap();
+    }
+
+    /// The next datagram that begins with `opcode`.
+    fn receive(&self, opcode: &[u8]) -> Vec<u8> {
+        let mut buffer = [0; 512];
+        loop {
+            let length = self.socket.recv(&mut buffer).expect("no answer");
+            if buffer[..length].starts_with(opcode) {
+                return buffer[..length].to_vec();
+            }
+        }
+    }
+
+    fn log_in(&self, passphrase: &[u8]) {
+        self.send(b"RPTL", b"");
+        let challenge = self.receive(b"RPTACK");
+        self.send(b"RPTK", &Sha256::new().chain_update(&challenge[6..10]).chain_update(passphrase).finalize());
+        self.receive(b"RPTACK");
+        let text = format!(
+            "{:<8}{:>9}{:>9}{:>2}{:>2}{:>8}{:>9}{:>3}{:<20}{:<19}{}{:<124}{:<40}{:<40}",
+            "M0TST",
+            "434000000",
+            "434000000",
+            "01",
+            "01",
+            "51.5000",
+            "-000.1200",
+            "010",
+            "London",
+            "Hotspot A",
+            '2',
+            "",
+            "20240101_PS4",
+            "MMDVM_MMDVM_HS_Hat"
+        );
+        self.send(b"RPTC", text.as_bytes());
+        self.receive(b"RPTACK");
+    }
+}
+
+#[test]
+fn a_hotspot_logs_in_survives_a_reload_and_is_told_of_the_end_and_the_log_says_so_as_ever() {
+    let port = free_port();
+    let config = |more: &str| {
+        format!("listeners:\n{}runtime: {{ log: {{ format: compat }} }}\n{more}", listener("SYSTEM-0", port))
+    };
+    let mut server = Server::start("login", &config(""));
+    server.wait_for("serving");
+    let hotspot = Hotspot::at(port, 234_123_401);
+    hotspot.log_in(b"hush-hush-77");
+    let seen = server.wait_for("has sent repeater configuration");
+    let address = hotspot.socket.local_addr().unwrap();
+    for words in [
+        format!("(SYSTEM-0) Repeater Logging in with Radio ID: 234123401, {address}"),
+        "(SYSTEM-0) Peer 234123401 has completed the login exchange successfully".to_owned(),
+        "(SYSTEM-0) Peer b'M0TST   ' (234123401) has sent repeater configuration, Package ID: MMDVM_MMDVM_HS_Hat, \
+         Software ID: 20240101_PS4, Desc: Hotspot A"
+            .to_owned(),
+    ] {
+        assert!(seen.iter().any(|line| line.starts_with("INFO ") && line.ends_with(&words)), "{words}\n{seen:#?}");
+    }
+
+    server.configure(&config("policy: { busy_join: contend }\n"));
+    server.signal("HUP");
+    server.wait_for("Configuration reloaded: 1 sessions kept, 0 closed");
+    hotspot.send(b"RPTPING", b"");
+    hotspot.receive(b"MSTPONG");
+
+    server.signal("TERM");
+    hotspot.receive(b"MSTCL");
+    server.wait_for("(SYSTEM-0) De-Registration sent to Peer: b'M0TST   ' (234123401)");
+    assert_eq!(server.end(), (Some(0), String::new()));
 }
