@@ -1,0 +1,3 @@
+//! Access: listeners and the clients on them.
+
+pub mod acl;

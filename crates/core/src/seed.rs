@@ -1,0 +1,144 @@
+//! What the core's secrets come from. The shell takes it from the system; a replay takes the salts from its capture.
+//! Source: design §2, `wire.md` 1.3.
+
+use crate::id::{ClientId, StreamId};
+use crate::limits::CHALLENGE_EPOCH;
+use crate::net::{LocalIp, Path};
+use crate::table::TableKey;
+use crate::time::Mono;
+use blake2::Blake2sMac;
+use blake2::digest::consts::U32;
+use blake2::digest::{KeyInit, Mac};
+use core::net::{IpAddr, SocketAddr};
+
+/// Where secrets come from.
+#[derive(Clone)]
+pub enum Seed {
+    /// 32 bytes that nobody else knows.
+    Key([u8; 32]),
+    /// Challenges as another server gave them, in order of time; everything else from a fixed key.
+    ScriptedSalts(Vec<ScriptedSalt>),
+}
+
+/// A challenge in a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScriptedSalt {
+    /// When it was given.
+    pub at: Mono,
+    /// To which client
+    pub client: ClientId,
+    /// at which address.
+    pub remote: SocketAddr,
+    /// Its bytes.
+    pub salt: [u8; 4],
+}
+
+impl core::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Key(_) => f.write_str("Key(..)"),
+            Self::ScriptedSalts(salts) => write!(f, "ScriptedSalts({})", salts.len()),
+        }
+    }
+}
+
+/// The secrets of this server, each derived from the seed under a name of its own.
+#[derive(Clone)]
+pub(crate) struct Secrets {
+    key: [u8; 32],
+    scripted: Option<Vec<ScriptedSalt>>,
+    streams: u64,
+}
+
+impl core::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+impl Secrets {
+    pub(crate) fn new(seed: Seed) -> Self {
+        match seed {
+            Seed::Key(key) => Self { key, scripted: None, streams: 0 },
+            Seed::ScriptedSalts(salts) => Self { key: [0; 32], scripted: Some(salts), streams: 0 },
+        }
+    }
+
+    /// The challenges that are valid for `client` on `path`: the one to give out now, and the one before.
+    ///
+    /// Stateless: a keyed hash over ID, path and epoch, so that there is no table to fill (`wire.md` 1.3).
+    pub(crate) fn salts(&self, client: ClientId, path: &Path, now: Mono) -> [Option<[u8; 4]>; 2] {
+        if let Some(scripted) = &self.scripted {
+            let mut given = scripted
+                .iter()
+                .rev()
+                .filter(|s| s.at <= now && s.client == client && s.remote == path.remote)
+                .map(|s| s.salt);
+            return [given.next(), given.next()];
+        }
+        let epoch = now.0 / CHALLENGE_EPOCH.0;
+        let salt = |epoch: u64| {
+            let mut mac = self.mac(b"challenge");
+            mac.update(&epoch.to_be_bytes());
+            mac.update(&client.to_bytes());
+            update_with_path(&mut mac, path);
+            first_four(&mac.finalize().into_bytes())
+        };
+        [Some(salt(epoch)), epoch.checked_sub(1).map(salt)]
+    }
+
+    /// Key of the table called `name`.
+    pub(crate) fn table_key(&self, name: &[u8]) -> TableKey {
+        let mut mac = self.mac(b"table");
+        mac.update(name);
+        let bytes = mac.finalize().into_bytes();
+        let mut key = [0; 16];
+        key.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+        TableKey(key)
+    }
+
+    /// A stream ID that was not given out before; never 0.
+    pub(crate) fn next_stream(&mut self) -> StreamId {
+        loop {
+            self.streams += 1;
+            let mut mac = self.mac(b"stream");
+            mac.update(&self.streams.to_be_bytes());
+            let id = StreamId::from_bytes(first_four(&mac.finalize().into_bytes()));
+            if id != StreamId(0) {
+                return id;
+            }
+        }
+    }
+
+    fn mac(&self, purpose: &[u8]) -> Blake2sMac<U32> {
+        let mut mac = Blake2sMac::<U32>::new(&self.key.into());
+        mac.update(purpose);
+        mac
+    }
+}
+
+/// The same bytes on every machine, unlike `Hash`, whose lengths and byte order are the machine's.
+fn update_with_path(mac: &mut Blake2sMac<U32>, path: &Path) {
+    mac.update(&path.socket.0.to_be_bytes());
+    match path.local {
+        LocalIp::Unknown => mac.update(&[0]),
+        LocalIp::V4(address) => {
+            mac.update(&[4]);
+            mac.update(&address);
+        }
+        LocalIp::V6 { address, interface } => {
+            mac.update(&[6]);
+            mac.update(&address);
+            mac.update(&interface.to_be_bytes());
+        }
+    }
+    match path.remote.ip() {
+        IpAddr::V4(address) => mac.update(&address.octets()),
+        IpAddr::V6(address) => mac.update(&address.octets()),
+    }
+    mac.update(&path.remote.port().to_be_bytes());
+}
+
+fn first_four(bytes: &[u8]) -> [u8; 4] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}

@@ -1,0 +1,120 @@
+//! Hash tables of the core: seeded, bounded, and without a way to iterate them, so that no order of theirs can reach an
+//! effect. Owns the only `HashMap` of the crate. Source: design §2 rule 1.
+#![allow(clippy::disallowed_types)]
+
+use core::hash::{BuildHasher, Hash, Hasher};
+use siphasher::sip::SipHasher13;
+use std::collections::HashMap;
+
+/// Key of the tables' hashes, derived from the server's seed: what a remote peer chooses must not be able to collide.
+#[derive(Clone, Copy)]
+pub struct TableKey(pub [u8; 16]);
+
+impl core::fmt::Debug for TableKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("TableKey(..)")
+    }
+}
+
+impl TableKey {
+    /// Keyed hash of `value`.
+    pub fn hash_one<T: Hash + ?Sized>(&self, value: &T) -> u64 {
+        let mut hasher = self.build_hasher();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Keyed hash of bytes, without the length prefix of [`Hash`].
+    pub fn hash_bytes(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = self.build_hasher();
+        for part in parts {
+            hasher.write(part);
+        }
+        hasher.finish()
+    }
+}
+
+impl BuildHasher for TableKey {
+    type Hasher = SipHasher13;
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_key(&self.0)
+    }
+}
+
+/// A map of at most `limit` entries.
+#[derive(Clone, Debug)]
+pub struct Table<K, V> {
+    map: HashMap<K, V, TableKey>,
+    limit: usize,
+}
+
+/// The table holds as many entries as its limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableFull;
+
+impl<K: Eq + Hash, V> Table<K, V> {
+    /// An empty table of at most `limit` entries.
+    pub fn new(key: TableKey, limit: usize) -> Self {
+        Self { map: HashMap::with_hasher(key), limit }
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    /// The value of `key`, to change it.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key)
+    }
+
+    /// Sets the value of `key`; refused when that needs a place and none is free.
+    pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, TableFull> {
+        if self.map.len() >= self.limit && !self.map.contains_key(&key) {
+            return Err(TableFull);
+        }
+        Ok(self.map.insert(key, value))
+    }
+
+    /// Removes `key`.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        self.map.remove(key)
+    }
+
+    /// Entries held.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Whether a new key would be refused.
+    pub fn is_full(&self) -> bool {
+        self.map.len() >= self.limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_refuses_new_keys_and_still_changes_old_ones() {
+        let mut table = Table::new(TableKey([7; 16]), 2);
+        assert_eq!(table.insert(1, 'a'), Ok(None));
+        assert_eq!(table.insert(2, 'b'), Ok(None));
+        assert_eq!(table.insert(3, 'c'), Err(TableFull));
+        assert_eq!(table.insert(2, 'd'), Ok(Some('b')));
+        assert_eq!(table.remove(&1), Some('a'));
+        assert_eq!(table.insert(3, 'c'), Ok(None));
+        assert_eq!((table.get(&3), table.get(&1), table.len()), (Some(&'c'), None, 2));
+    }
+
+    #[test]
+    fn the_key_never_shows_in_debug_output() {
+        assert_eq!(format!("{:?}", TableKey([0xab; 16])), "TableKey(..)");
+    }
+}

@@ -1,0 +1,2 @@
+//! HBP.
+pub mod dmrd;

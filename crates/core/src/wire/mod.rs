@@ -1,0 +1,2 @@
+//! Datagram formats.
+pub mod hbp;
