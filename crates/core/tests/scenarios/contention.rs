@@ -118,7 +118,10 @@ fn s_112_of_two_calls_at_once_the_first_is_heard() {
     let first = w.key(A, 100, call(91, 2, 0x11200, 3));
     let second = w.key(B, 110, call(91, 2, 0x11201, 3));
     w.run_until(second.end());
-    w.assert_reaches(&first, &[(C, 91, 2), (D, 91, 1)]);
+    w.assert_hears(C, &first, 0..first.frames.len(), 91, 2);
+    w.assert_hears(D, &first, 0..first.frames.len(), 91, 1);
+    w.assert_hears(B, &first, 0..1, 91, 2); // Its header came before B keyed up.
+    w.assert_silent(A);
     w.assert_reaches_nobody(&second);
     assert_eq!((w.starts(0x11200).len(), w.starts(0x11201).len()), (1, 1), "both are calls");
 }
