@@ -67,6 +67,8 @@ pub struct Effects {
     frames: Vec<[u8; FRAME_LEN]>,
     transmits: Vec<Transmit>,
     events: Vec<ReportEvent>,
+    // Boxed, so that what crosses to the thread that frees it is one pointer.
+    #[allow(clippy::vec_box)]
     retired: Vec<Box<Config>>,
     drained: bool,
 }
@@ -116,7 +118,7 @@ impl Effects {
             Payload::Voice { frame, client, slot } => {
                 let Some(shared) = self.frames.get(frame as usize) else { return 0 };
                 *buffer = *shared;
-                buffer[dmrd::CLIENT..dmrd::CLIENT + 4].copy_from_slice(&client.to_bytes());
+                buffer[dmrd::CLIENT].copy_from_slice(&client.to_bytes());
                 buffer[dmrd::BITS] = match slot {
                     Slot::One => buffer[dmrd::BITS] & !dmrd::SLOT_BIT,
                     Slot::Two => buffer[dmrd::BITS] | dmrd::SLOT_BIT,

@@ -5,6 +5,8 @@
 
 pub mod access;
 pub mod config;
+pub mod dmr;
+mod drain;
 pub mod effects;
 pub mod id;
 pub mod limits;
@@ -12,17 +14,27 @@ pub mod net;
 pub mod rate;
 pub mod refusal;
 pub mod report;
+pub mod routing;
 mod seed;
 pub mod table;
 pub mod time;
+mod turn;
+mod voice;
 pub mod wire;
 
 pub use config::Config;
 pub use effects::Effects;
+pub use routing::TableSizes;
 pub use seed::{ScriptedSalt, Seed};
 pub use time::{Mono, Now, Span, Wall};
 
+use access::Access;
+use drain::Drain;
 use net::Path;
+use refusal::Refusal;
+use routing::Routing;
+use seed::Secrets;
+use turn::{Due, Shared, Turn};
 
 /// One thing that reaches the core.
 #[derive(Debug)]
@@ -46,31 +58,99 @@ pub enum Input<'a> {
 #[derive(Debug)]
 pub struct Core {
     config: Box<Config>,
+    shared: Shared,
+    access: Access,
+    routing: Routing,
+    drain: Option<Drain>,
 }
 
 impl Core {
     /// A core without sessions.
-    pub fn new(config: Config, _seed: Seed, _now: Now) -> Self {
-        Self { config: Box::new(config) }
+    pub fn new(config: Config, seed: Seed, _now: Now) -> Self {
+        let secrets = Secrets::new(seed);
+        let access = Access::new(&config, &secrets);
+        let routing = Routing::new(config.policy, &secrets);
+        Self { config: Box::new(config), shared: Shared::new(secrets), access, routing, drain: None }
     }
 
     /// Works off one input; what comes of it is added to `effects`.
-    pub fn handle(&mut self, _now: Now, _input: Input<'_>, _effects: &mut Effects) {
-        let _ = &self.config;
+    pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        let mut turn = Turn { now, shared: &mut self.shared, effects };
+        match input {
+            Input::Datagram { .. } if self.drain.is_some() => turn.refuse(Refusal::Draining),
+            Input::Datagram { path, bytes } => {
+                self.access.receive(&mut turn, &self.config, &mut self.routing, path, bytes);
+            }
+            Input::Deadline => self.deadline(now, effects),
+            Input::Replace(config) => self.replace(now, config, effects),
+            Input::Drain => {
+                if self.drain.is_none() {
+                    self.drain = Some(Drain::begin(&mut turn, &self.access, &mut self.routing));
+                }
+            }
+        }
     }
 
     /// When [`Input::Deadline`] is wanted next.
     pub fn next_deadline(&self) -> Option<Mono> {
-        None
+        self.shared.deadlines.next()
     }
 
     /// Refusals by reason since the start.
     pub fn refusals(&self) -> &refusal::Refusals {
-        todo!()
+        &self.shared.refusals
     }
 
     /// Sessions that are logged in completely.
     pub fn running_sessions(&self) -> usize {
-        0
+        self.access.sessions().running()
+    }
+
+    /// How many records of each kind are held.
+    pub fn table_sizes(&self) -> TableSizes {
+        let mut sizes = TableSizes {
+            sessions: self.access.sessions().len(),
+            deadlines: self.shared.deadlines.len(),
+            ..TableSizes::default()
+        };
+        self.routing.fill_sizes(&mut sizes);
+        sizes
+    }
+
+    fn deadline(&mut self, now: Now, effects: &mut Effects) {
+        for _ in 0..limits::DEADLINES_PER_TURN {
+            let Some((at, due)) = self.shared.deadlines.pop_due(now.mono) else { return };
+            let mut turn = Turn { now, shared: &mut self.shared, effects };
+            match due {
+                Due::Session(session) => self.access.due(&mut turn, &mut self.routing, session, at),
+                Due::Call(call) => self.routing.call_due(&mut turn, call),
+                Due::Subscription(subscription) => self.routing.subscription_due(&mut turn, subscription, at),
+                Due::Echo(echo) => self.routing.echo_due(&mut turn, echo),
+                Due::StreamMemory => {
+                    if let Some(again) = self.routing.memory_due(now.mono) {
+                        turn.due(again, Due::StreamMemory);
+                    }
+                }
+                Due::Drain => {
+                    if let Some(drain) = self.drain.as_mut() {
+                        drain.step(&mut turn, &mut self.access, &mut self.routing);
+                    }
+                }
+            }
+            if effects.past_soft_limit() {
+                return;
+            }
+        }
+    }
+
+    fn replace(&mut self, now: Now, config: Box<Config>, effects: &mut Effects) {
+        if self.drain.is_some() {
+            return effects.retire(config);
+        }
+        let mut turn = Turn { now, shared: &mut self.shared, effects };
+        self.routing.set_policy(config.policy);
+        let (kept, closed) = self.access.replace(&mut turn, &config, &mut self.routing);
+        turn.report(report::What::Reloaded { kept, closed });
+        effects.retire(core::mem::replace(&mut self.config, config));
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::table::TableKey;
 use crate::time::{Mono, Span};
-use core::hash::Hash;
+use core::hash::{BuildHasher, Hash};
 
 /// How a bucket fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,44 +40,54 @@ impl Bucket {
         self.full_at = full_at;
         true
     }
-
-    /// Whether a token could be taken.
-    pub fn has_token(&self, rate: Rate, now: Mono) -> bool {
-        let mut copy = *self;
-        copy.take(rate, now)
-    }
 }
 
 const WAYS: usize = 4;
 
-/// Buckets by key, four places a row. Its memory is set when it is made and never grows.
+/// Small values by key, four places a row. Its memory is set when it is made and never grows: without a place for a key,
+/// the value of its row that ranks lowest makes room.
 #[derive(Clone, Debug)]
-pub struct Buckets {
+pub struct Rows<T> {
     key: TableKey,
-    rate: Rate,
-    rows: Vec<[(u64, Bucket); WAYS]>,
+    rows: Vec<[(u64, T); WAYS]>,
 }
 
-impl Buckets {
-    /// `rows` (a power of two is best) of four buckets.
-    pub fn new(key: TableKey, rate: Rate, rows: usize) -> Self {
-        Self { key, rate, rows: vec![[(0, Bucket::default()); WAYS]; rows.max(1)] }
+impl<T: Copy + Default> Rows<T> {
+    /// `rows` of four places each.
+    pub fn new(key: TableKey, rows: usize) -> Self {
+        Self { key, rows: vec![[(0, T::default()); WAYS]; rows.max(1)] }
     }
 
-    /// Takes a token of `who`; false when there is none. Without a bucket for `who`, the one in its row that is fullest
-    /// makes place.
-    pub fn take<K: Hash>(&mut self, who: &K, now: Mono) -> bool {
-        let rate = self.rate;
-        self.bucket(who).is_none_or(|bucket| bucket.take(rate, now))
-    }
-
-    /// Whether `who` has a token left; takes nothing and makes no bucket.
-    pub fn has_token<K: Hash>(&self, who: &K, now: Mono) -> bool {
+    /// The value of `who`, if it has a place.
+    pub fn get<K: Hash>(&self, who: &K) -> Option<&T> {
         let tag = self.tag(who);
-        let Some(row) = self.rows.get(self.row(tag)) else { return true };
-        row.iter().find(|(t, _)| *t == tag).is_none_or(|(_, bucket)| bucket.has_token(self.rate, now))
+        self.rows.get(self.row(tag))?.iter().find(|(t, _)| *t == tag).map(|(_, value)| value)
     }
 
+    /// The value of `who`, if it has a place, to change it.
+    pub fn get_mut<K: Hash>(&mut self, who: &K) -> Option<&mut T> {
+        let tag = self.tag(who);
+        let row = self.row(tag);
+        self.rows.get_mut(row)?.iter_mut().find(|(t, _)| *t == tag).map(|(_, value)| value)
+    }
+
+    /// The value of `who`, in a place that is made for it when it has none.
+    pub fn entry<K: Hash>(&mut self, who: &K, rank: impl Fn(&T) -> u64) -> Option<&mut T> {
+        let tag = self.tag(who);
+        let row = self.row(tag);
+        let row = self.rows.get_mut(row)?;
+        let place = match row.iter().position(|(t, _)| *t == tag) {
+            Some(place) => place,
+            None => {
+                let lowest = (0..WAYS).min_by_key(|&i| row.get(i).map(|(_, value)| rank(value)))?;
+                *row.get_mut(lowest)? = (tag, T::default());
+                lowest
+            }
+        };
+        row.get_mut(place).map(|(_, value)| value)
+    }
+
+    /// Never 0, which marks an empty place.
     fn tag<K: Hash>(&self, who: &K) -> u64 {
         self.key.hash_one(who) | 1
     }
@@ -85,20 +95,25 @@ impl Buckets {
     fn row(&self, tag: u64) -> usize {
         (tag >> 1) as usize % self.rows.len().max(1)
     }
+}
 
-    fn bucket<K: Hash>(&mut self, who: &K) -> Option<&mut Bucket> {
-        let tag = self.tag(who);
-        let row = self.row(tag);
-        let row = self.rows.get_mut(row)?;
-        let place = match row.iter().position(|(t, _)| *t == tag) {
-            Some(place) => place,
-            None => {
-                let fullest = (0..WAYS).min_by_key(|&i| row.get(i).map(|(_, bucket)| bucket.full_at))?;
-                *row.get_mut(fullest)? = (tag, Bucket::default());
-                fullest
-            }
-        };
-        row.get_mut(place).map(|(_, bucket)| bucket)
+/// Buckets by key, in a table of fixed size; the bucket that is fullest makes room.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    rate: Rate,
+    rows: Rows<Bucket>,
+}
+
+impl Buckets {
+    /// `rows` of four buckets.
+    pub fn new(key: TableKey, rate: Rate, rows: usize) -> Self {
+        Self { rate, rows: Rows::new(key, rows) }
+    }
+
+    /// Takes a token of `who`; false when there is none.
+    pub fn take<K: Hash>(&mut self, who: &K, now: Mono) -> bool {
+        let rate = self.rate;
+        self.rows.entry(who, |bucket| bucket.full_at.0).is_none_or(|bucket| bucket.take(rate, now))
     }
 }
 
@@ -124,9 +139,9 @@ mod tests {
         for who in 0..100_000u32 {
             buckets.take(&who, Mono(1));
         }
-        assert_eq!(buckets.rows.len(), 64);
+        assert_eq!(buckets.rows.rows.len(), 64);
         let mut one = Buckets::new(TableKey([1; 16]), RATE, 64);
         assert_eq!([9u32; 4].map(|who| one.take(&who, Mono(1))), [true, true, true, false]);
-        assert!(one.take(&8u32, Mono(1)) && !one.has_token(&9u32, Mono(1)) && one.has_token(&7u32, Mono(1)));
+        assert!(one.take(&8u32, Mono(1)) && !one.take(&9u32, Mono(1)));
     }
 }

@@ -1,6 +1,8 @@
 //! Why something was not done: one named reason for everything that the core refuses, counted here and shown alike by
 //! the log, `explain` and the dashboards. Owns names, sentences and counters; decides nothing. Source: design §3.
 
+use crate::wire::Malformed;
+
 macro_rules! refusals {
     ($($(#[$meta:meta])* $variant:ident = $name:literal, $text:literal;)*) => {
         /// Why a datagram, a login or a frame was refused.
@@ -25,10 +27,6 @@ macro_rules! refusals {
 }
 
 refusals! {
-    TooShort = "too_short", "the datagram is shorter than its message";
-    TooLong = "too_long", "the datagram is longer than any message";
-    UnknownOpcode = "unknown_opcode", "the datagram begins with no known opcode";
-    WrongLength = "wrong_length", "the datagram has not the length of its message";
     NotForServers = "not_for_servers", "the message is one that servers do not take part in";
     UnknownSocket = "unknown_socket", "the socket belongs to no listener";
     Draining = "draining", "the server is stopping";
@@ -85,11 +83,12 @@ refusals! {
 #[derive(Clone, Debug)]
 pub struct Refusals {
     counts: [u64; Refusal::ALL.len()],
+    malformed: [u64; Malformed::COUNT],
 }
 
 impl Default for Refusals {
     fn default() -> Self {
-        Self { counts: [0; Refusal::ALL.len()] }
+        Self { counts: [0; Refusal::ALL.len()], malformed: [0; Malformed::COUNT] }
     }
 }
 
@@ -101,14 +100,28 @@ impl Refusals {
         }
     }
 
+    /// Counts a datagram that is no message.
+    pub fn count_malformed(&mut self, why: Malformed) {
+        if let Some(count) = self.malformed.get_mut(why.index()) {
+            *count += 1;
+        }
+    }
+
+    /// How often a datagram was malformed in this way.
+    pub fn malformed(&self, why: Malformed) -> u64 {
+        self.malformed.get(why.index()).copied().unwrap_or(0)
+    }
+
     /// How often `why` occurred.
     pub fn get(&self, why: Refusal) -> u64 {
         self.counts.get(why as usize).copied().unwrap_or(0)
     }
 
-    /// The reasons that occurred, with their counts.
-    pub fn occurred(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
-        Refusal::ALL.iter().map(|&why| (why, self.get(why))).filter(|&(_, n)| n > 0)
+    /// The names of the reasons that occurred, with their counts.
+    pub fn occurred(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let malformed = Malformed::ALL.iter().map(|&why| (why.name(), self.malformed(why)));
+        let refused = Refusal::ALL.iter().map(|&why| (why.name(), self.get(why)));
+        malformed.chain(refused).filter(|&(_, n)| n > 0)
     }
 }
 
@@ -118,15 +131,16 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_name_of_its_own_and_counts_for_itself() {
-        let mut names: Vec<_> = Refusal::ALL.iter().map(|why| why.name()).collect();
+        let malformed = Malformed::ALL.iter().map(|why| why.name());
+        let mut names: Vec<_> = Refusal::ALL.iter().map(|why| why.name()).chain(malformed).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), Refusal::ALL.len());
+        assert_eq!(names.len(), Refusal::ALL.len() + Malformed::COUNT);
         for (i, &why) in Refusal::ALL.iter().enumerate() {
             assert_eq!(why as usize, i);
             let mut counts = Refusals::default();
             counts.count(why);
-            assert_eq!(counts.occurred().collect::<Vec<_>>(), [(why, 1)]);
+            assert_eq!(counts.occurred().collect::<Vec<_>>(), [(why.name(), 1)]);
         }
     }
 }

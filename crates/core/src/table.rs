@@ -17,13 +17,6 @@ impl core::fmt::Debug for TableKey {
 }
 
 impl TableKey {
-    /// Keyed hash of `value`.
-    pub fn hash_one<T: Hash + ?Sized>(&self, value: &T) -> u64 {
-        let mut hasher = self.build_hasher();
-        value.hash(&mut hasher);
-        hasher.finish()
-    }
-
     /// Keyed hash of bytes, without the length prefix of [`Hash`].
     pub fn hash_bytes(&self, parts: &[&[u8]]) -> u64 {
         let mut hasher = self.build_hasher();

@@ -1,0 +1,260 @@
+//! The login: RPTL, RPTK, RPTC. Stateless challenges, answers that may be repeated, and an ID that only the right
+//! passphrase can take over. Source: `wire.md` 1.3, 1.4; S-001 to S-010, S-236, S-237.
+
+use super::Access;
+use super::session::{AccessSession, LoginState, SessionRef};
+use super::settings::Settings;
+use super::strangers::Step;
+use crate::config::Listener;
+use crate::id::ClientId;
+use crate::limits::{OPTIONS_RATE, SESSION_TIMEOUT, TAKEOVER_INTERVAL};
+use crate::net::Path;
+use crate::rate::Bucket;
+use crate::refusal::Refusal;
+use crate::report::{SessionEnd, SessionTag, What};
+use crate::routing::Routing;
+use crate::routing::station::StationInfo;
+use crate::turn::{Due, Turn};
+use crate::wire::hbp::{ConfigView, ServerMessage, Slots, login_hash};
+use subtle::ConstantTimeEq;
+
+impl Access {
+    /// RPTL: gives a challenge. Costs nothing that stays, so there is nothing to fill.
+    pub(super) fn login(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+        let now = turn.now.mono;
+        if self.strangers.is_ignored(client, path.remote, now) {
+            return turn.refuse(Refusal::FailedLogins);
+        }
+        if !self.strangers.may(Step::Challenge, client, path.remote, now) {
+            return turn.refuse(Refusal::LoginRate);
+        }
+        if let Err(why) = self.admits(listener, client) {
+            return self.refuse_login(turn, listener, path, client, why);
+        }
+        if let [Some(salt), _] = turn.shared.secrets.salts(client, path, now) {
+            turn.answer(*path, ServerMessage::challenge(salt));
+            turn.report(What::LoginStarted { listener: listener.id, client, remote: path.remote });
+        }
+    }
+
+    /// RPTK: the passphrase is checked before anything of a running session changes.
+    pub(super) fn answer(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        routing: &mut Routing,
+        path: &Path,
+        client: ClientId,
+        hash: &[u8; 32],
+    ) {
+        let now = turn.now.mono;
+        if client == ClientId::PROBE {
+            return self.refuse_login(turn, listener, path, client, Refusal::StatusProbe);
+        }
+        if self.is_repeated_answer(listener, path, client, hash) {
+            return turn.answer(*path, ServerMessage::acknowledge(client));
+        }
+        if self.strangers.is_ignored(client, path.remote, now) {
+            return turn.refuse(Refusal::FailedLogins);
+        }
+        if !self.strangers.may(Step::Answer, client, path.remote, now) {
+            return turn.refuse(Refusal::LoginRate);
+        }
+        if let Err(why) = self.admits(listener, client) {
+            return self.refuse_login(turn, listener, path, client, why);
+        }
+        if !is_right(turn, listener, path, client, hash) {
+            self.strangers.failed(client, path.remote, now);
+            return self.refuse_login(turn, listener, path, client, Refusal::NoChallenge);
+        }
+        self.strangers.succeeded(client, path.remote);
+        match self.make_room(turn, listener, routing, path, client) {
+            Ok(took_over) => self.admit(turn, listener, path, client, hash, took_over),
+            Err(why) => self.refuse_login(turn, listener, path, client, why),
+        }
+    }
+
+    /// RPTC: the login is complete; the same once more is acknowledged once more.
+    pub(super) fn configure(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        routing: &mut Routing,
+        path: &Path,
+        client: ClientId,
+        config: &ConfigView<'_>,
+    ) {
+        let Some(session) = self.sessions.find(listener.id, client) else {
+            return self.nak(turn, path, client, Refusal::NoSession);
+        };
+        let digest = self.text_key.hash_bytes(&[config.bytes()]);
+        let Some(record) = self.sessions.get_mut(session) else { return };
+        if !record.path.same_endpoint(path) {
+            return self.nak(turn, path, client, Refusal::OtherAddress);
+        }
+        record.alive(turn.now.mono);
+        if record.config != Some(digest) {
+            if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
+                return turn.refuse(Refusal::OptionsRate);
+            }
+            record.config = Some(digest);
+            self.connect(turn, routing, session, config);
+        }
+        turn.answer(*path, ServerMessage::acknowledge(client));
+    }
+
+    /// An RPTC without room for what it must say: the login is over.
+    pub(super) fn bad_config(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+        let session = self.sessions.find(listener.id, client);
+        let waiting = session.filter(|&session| {
+            self.sessions
+                .get(session)
+                .is_some_and(|r| r.state == LoginState::Authenticated && r.path.same_endpoint(path))
+        });
+        if let Some(session) = waiting {
+            self.sessions.remove(session);
+        }
+        self.refuse_login(turn, listener, path, client, Refusal::BadConfig);
+    }
+
+    /// Whether the listener would take `client` at all. A status probe gets its challenge in any case.
+    fn admits(&self, listener: &Listener, client: ClientId) -> Result<(), Refusal> {
+        if client == ClientId::PROBE {
+            return Ok(());
+        }
+        if !listener.acl.register.admits(client.0) {
+            return Err(Refusal::RegisterAcl);
+        }
+        let known = self.sessions.find(listener.id, client).is_some();
+        let full = self.sessions.count(listener.id) >= listener.max_clients || self.sessions.is_full();
+        if full && !known { Err(Refusal::ListenerFull) } else { Ok(()) }
+    }
+
+    /// Whether this is the RPTK again that let the session in: its answer was lost.
+    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
+        let record = self.sessions.find(listener.id, client).and_then(|session| self.sessions.get(session));
+        record.is_some_and(|record| record.path.same_endpoint(path) && bool::from(record.accepted.ct_eq(hash)))
+    }
+
+    /// Ends what the ID had before: silently at the same address, with MSTCL at another one, and that not too often.
+    /// Returns whether the ID moved.
+    fn make_room(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        routing: &mut Routing,
+        path: &Path,
+        client: ClientId,
+    ) -> Result<bool, Refusal> {
+        let Some(old) = self.sessions.find(listener.id, client) else { return Ok(false) };
+        let Some(record) = self.sessions.get(old) else { return Ok(false) };
+        let (who, from, took_over) = (record.tag(), record.path, record.took_over);
+        let moves = !from.same_endpoint(path);
+        if moves && took_over.is_some_and(|at| turn.now.mono.since(at) < TAKEOVER_INTERVAL) {
+            return Err(Refusal::TakeoverTooSoon);
+        }
+        self.end(turn, routing, old, SessionEnd::LoggedInAgain);
+        if moves {
+            turn.answer(from, ServerMessage::Close(Some(client)));
+            turn.report(What::Moved { who, from: from.remote, to: path.remote });
+        }
+        Ok(moves)
+    }
+
+    fn admit(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        path: &Path,
+        client: ClientId,
+        hash: &[u8; 32],
+        took_over: bool,
+    ) {
+        let now = turn.now.mono;
+        let armed = now + SESSION_TIMEOUT;
+        let number = turn.next_session();
+        let session = self.sessions.insert(AccessSession {
+            number,
+            listener: listener.id,
+            client,
+            path: *path,
+            state: LoginState::Authenticated,
+            accepted: *hash,
+            heard: now,
+            closing: None,
+            armed,
+            took_over: took_over.then_some(now),
+            config: None,
+            options: None,
+            key: None,
+            options_bucket: Bucket::default(),
+            settings: Settings::of(listener, client),
+        });
+        let Some(session) = session else {
+            return self.refuse_login(turn, listener, path, client, Refusal::ListenerFull);
+        };
+        turn.due(armed, Due::Session(session));
+        turn.answer(*path, ServerMessage::acknowledge(client));
+        let who = SessionTag { session: number, listener: listener.id, client };
+        turn.report(What::Authenticated { who, remote: path.remote });
+    }
+
+    /// The session runs: routing learns of it, or of what changed.
+    fn connect(&mut self, turn: &mut Turn<'_>, routing: &mut Routing, session: SessionRef, config: &ConfigView<'_>) {
+        self.sessions.set_running(session);
+        let Some(record) = self.sessions.get(session) else { return };
+        let who = record.tag();
+        let info = StationInfo { who, path: record.path, hears: heard_slots(config) };
+        turn.report(What::Connected {
+            who,
+            remote: record.path.remote,
+            callsign: padded(config.callsign()),
+            rx_hz: config.rx_frequency().unwrap_or(0),
+            tx_hz: config.tx_frequency().unwrap_or(0),
+            colour_code: config.colour_code().unwrap_or(0),
+            slots: config.slots().map_or(b'?', Slots::to_char),
+        });
+        turn.report(What::Software { who, software: padded(config.software()), package: padded(config.package()) });
+        turn.report(What::Described {
+            who,
+            callsign: padded(config.callsign()),
+            location: padded(config.location()),
+            description: padded(config.description()),
+        });
+        routing.attach(turn, session, info, &record.settings);
+    }
+
+    fn refuse_login(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId, why: Refusal) {
+        // Told as often as answered: a flood of strangers must not become a flood of events.
+        if self.try_nak(turn, path, client, why) {
+            turn.report(What::LoginRefused { listener: listener.id, client, remote: path.remote, why });
+        }
+    }
+}
+
+/// Whether `hash` answers the challenge of this epoch or of the one before.
+fn is_right(turn: &Turn<'_>, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
+    let passphrase = listener.passphrase_of(client).expose();
+    let mut right = false;
+    for salt in turn.shared.secrets.salts(client, path, turn.now.mono).into_iter().flatten() {
+        right |= bool::from(login_hash(salt, passphrase).ct_eq(hash));
+    }
+    right
+}
+
+/// A simplex hotspot only uses slot 2 and discards slot 1 (`wire.md` 1.4). The field of slots is trusted first: software
+/// peers often announce equal frequencies, or one slot, and carry both.
+fn heard_slots(config: &ConfigView<'_>) -> [bool; 2] {
+    let simplex = match config.slots() {
+        Some(Slots::Simplex) => true,
+        Some(Slots::One | Slots::Two | Slots::Both) => false,
+        Some(Slots::Unspecified) | None => config.is_simplex(),
+    };
+    [!simplex, true]
+}
+
+fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    bytes
+}

@@ -1,0 +1,197 @@
+//! The live relations with clients: who is logged in, from where, since when alive. Owns the table of sessions with its
+//! two indexes (listener and ID; live addresses); decides no answers and routes nothing. Source: design §2, R-020 to R-029.
+
+use crate::access::settings::Settings;
+use crate::id::{ClientId, ListenerId, SessionNo};
+use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
+use crate::net::Path;
+use crate::rate::Bucket;
+use crate::report::SessionTag;
+use crate::seed::Secrets;
+use crate::table::Table;
+use crate::time::Mono;
+use core::net::SocketAddr;
+use slotmap::{SlotMap, new_key_type};
+
+new_key_type! {
+    /// Reference to a session; a dead one finds nothing.
+    pub(crate) struct SessionRef;
+}
+
+/// How far a login is. There is no state for a challenge: those are stateless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginState {
+    /// The passphrase was right; waiting for RPTC.
+    Authenticated,
+    /// Logged in: only now does voice flow.
+    Running,
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessSession {
+    pub(crate) number: SessionNo,
+    pub(crate) listener: ListenerId,
+    pub(crate) client: ClientId,
+    pub(crate) path: Path,
+    pub(crate) state: LoginState,
+    /// The RPTK that let it in: a retransmission of it is answered alike.
+    pub(crate) accepted: [u8; 32],
+    /// Last valid packet.
+    pub(crate) heard: Mono,
+    /// Announced end (RPTCL), unless life is seen before.
+    pub(crate) closing: Option<Mono>,
+    /// Time of its entry in the heap of deadlines.
+    pub(crate) armed: Mono,
+    /// When it took the ID over from another address.
+    pub(crate) took_over: Option<Mono>,
+    /// Keyed hash of the RPTC in force.
+    pub(crate) config: Option<u64>,
+    /// Keyed hash of the last OPTIONS text.
+    pub(crate) options: Option<u64>,
+    /// Keyed hash of the KEY that later OPTIONS must show.
+    pub(crate) key: Option<u64>,
+    pub(crate) options_bucket: Bucket,
+    pub(crate) settings: Settings,
+}
+
+impl AccessSession {
+    /// How events name it.
+    pub(crate) fn tag(&self) -> SessionTag {
+        SessionTag { session: self.number, listener: self.listener, client: self.client }
+    }
+
+    /// Notes a valid packet.
+    pub(crate) fn alive(&mut self, now: Mono) {
+        self.heard = now;
+        self.closing = None;
+    }
+
+    /// When it ends if nothing more comes.
+    pub(crate) fn deadline(&self) -> Mono {
+        let silent = self.heard + SESSION_TIMEOUT;
+        self.closing.map_or(silent, |closing| closing.min(silent))
+    }
+}
+
+/// All sessions.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    records: SlotMap<SessionRef, AccessSession>,
+    by_client: Table<(ListenerId, ClientId), SessionRef>,
+    /// How many sessions run at an address, and the newest of them: no MSTNAK may go there.
+    live: Table<SocketAddr, (u32, SessionRef)>,
+    /// Sessions by listener number.
+    per_listener: Vec<u32>,
+    running: usize,
+}
+
+impl Sessions {
+    pub(crate) fn new(secrets: &Secrets) -> Self {
+        Self {
+            records: SlotMap::with_key(),
+            by_client: Table::new(secrets.table_key(b"sessions"), MAX_SESSIONS),
+            live: Table::new(secrets.table_key(b"live addresses"), MAX_SESSIONS),
+            per_listener: Vec::new(),
+            running: 0,
+        }
+    }
+
+    pub(crate) fn find(&self, listener: ListenerId, client: ClientId) -> Option<SessionRef> {
+        self.by_client.get(&(listener, client)).copied()
+    }
+
+    pub(crate) fn get(&self, session: SessionRef) -> Option<&AccessSession> {
+        self.records.get(session)
+    }
+
+    pub(crate) fn get_mut(&mut self, session: SessionRef) -> Option<&mut AccessSession> {
+        self.records.get_mut(session)
+    }
+
+    /// Whether a session runs at `remote`.
+    pub(crate) fn is_live(&self, remote: &SocketAddr) -> bool {
+        self.live.get(remote).is_some()
+    }
+
+    /// The newest session that runs at `remote`.
+    pub(crate) fn at(&self, remote: &SocketAddr) -> Option<SessionRef> {
+        self.live.get(remote).map(|&(_, newest)| newest)
+    }
+
+    /// Sessions of `listener`, those that are not yet running included.
+    pub(crate) fn count(&self, listener: ListenerId) -> u32 {
+        self.per_listener.get(usize::from(listener.0)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.by_client.is_full()
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Adds a session; the caller has made sure that there is room and that the ID is free.
+    pub(crate) fn insert(&mut self, session: AccessSession) -> Option<SessionRef> {
+        let (listener, client) = (session.listener, session.client);
+        if self.is_full() || self.find(listener, client).is_some() {
+            return None;
+        }
+        let at = usize::from(listener.0);
+        if self.per_listener.len() <= at {
+            self.per_listener.resize(at + 1, 0);
+        }
+        if let Some(count) = self.per_listener.get_mut(at) {
+            *count += 1;
+        }
+        let session = self.records.insert(session);
+        self.by_client.insert((listener, client), session).ok()?;
+        Some(session)
+    }
+
+    /// Marks a session as running.
+    pub(crate) fn set_running(&mut self, session: SessionRef) {
+        let Some(record) = self.records.get_mut(session) else { return };
+        if record.state == LoginState::Running {
+            return;
+        }
+        record.state = LoginState::Running;
+        self.running += 1;
+        let remote = record.path.remote;
+        match self.live.get_mut(&remote) {
+            Some((count, newest)) => (*count, *newest) = (*count + 1, session),
+            // Never full: it holds at most one entry per session.
+            None => drop(self.live.insert(remote, (1, session))),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, session: SessionRef) -> Option<AccessSession> {
+        let record = self.records.remove(session)?;
+        self.by_client.remove(&(record.listener, record.client));
+        if let Some(count) = self.per_listener.get_mut(usize::from(record.listener.0)) {
+            *count = count.saturating_sub(1);
+        }
+        if record.state == LoginState::Running {
+            self.running = self.running.saturating_sub(1);
+            let remote = record.path.remote;
+            let left = self.live.get_mut(&remote).map_or(0, |(count, _)| {
+                *count = count.saturating_sub(1);
+                *count
+            });
+            if left == 0 {
+                self.live.remove(&remote);
+            }
+        }
+        Some(record)
+    }
+
+    /// Every session, in the order of their places: the same on every machine.
+    pub(crate) fn refs(&self) -> Vec<SessionRef> {
+        self.records.keys().collect()
+    }
+}

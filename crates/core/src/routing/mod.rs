@@ -1,0 +1,152 @@
+//! Routing: who hears whom. Owns stations, subscriptions, calls and the memory of streams; parses and emits no datagrams.
+//! It asks subscriptions only, whatever they came from. Source: design §2 rule 8, §3; `behaviour.md` 1 and 3.
+
+pub(crate) mod call;
+mod deliver;
+mod ending;
+mod ingress;
+mod membership;
+mod memory;
+mod presentation;
+mod progress;
+pub mod rewrite;
+pub(crate) mod station;
+pub(crate) mod subscription;
+
+use crate::access::session::SessionRef;
+use crate::access::settings::Settings;
+use crate::config::Policy;
+use crate::id::Slot;
+use crate::report::CallEnd;
+use crate::seed::Secrets;
+use crate::table::TableKey;
+use crate::time::Mono;
+use crate::turn::Turn;
+use crate::voice::echo::{EchoRef, Echoes};
+use call::{Call, CallRef};
+use memory::StreamMemory;
+use slotmap::SlotMap;
+use station::{Line, Station, StationInfo, Stations};
+use subscription::Subscriptions;
+
+/// The routing state of the server.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    policy: Policy,
+    stations: Stations,
+    subscriptions: Subscriptions,
+    calls: SlotMap<CallRef, Call>,
+    memory: StreamMemory,
+    echoes: Echoes,
+    /// Key of the hashes by which repeated frames are recognised.
+    frame_key: TableKey,
+}
+
+/// How many records the core holds; for tests, counters and the memory of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableSizes {
+    /// Sessions, those in mid-login included.
+    pub sessions: usize,
+    /// Subscriptions, suspended ones included.
+    pub subscriptions: usize,
+    /// Conferences.
+    pub conferences: usize,
+    /// Streams known, live and ended.
+    pub streams: usize,
+    /// Calls on the air.
+    pub live_calls: usize,
+    /// Echoes recording, waiting or playing.
+    pub echoes: usize,
+    /// Entries in the heap of deadlines.
+    pub deadlines: usize,
+}
+
+impl Routing {
+    pub(crate) fn new(policy: Policy, secrets: &Secrets) -> Self {
+        Self {
+            policy,
+            stations: Stations::new(),
+            subscriptions: Subscriptions::new(secrets),
+            calls: SlotMap::with_key(),
+            memory: StreamMemory::new(secrets),
+            echoes: Echoes::default(),
+            frame_key: secrets.table_key(b"frames"),
+        }
+    }
+
+    pub(crate) fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// A client runs, or has told anew what it is: its lines keep what is on them.
+    pub(crate) fn attach(&mut self, turn: &mut Turn<'_>, session: SessionRef, info: StationInfo, settings: &Settings) {
+        match self.stations.get_mut(session) {
+            Some(station) => station.info = info,
+            None => {
+                let station = Station {
+                    info,
+                    hang_time: settings.hang_time,
+                    ua_timer: settings.ua_timer.0,
+                    single: settings.single,
+                    lines: [Line::default(); 2],
+                };
+                self.stations.insert(session, station);
+            }
+        }
+        self.configure(turn, session, settings);
+    }
+
+    /// Takes the settings of a running client; what they have in common with the former ones is not touched.
+    pub(crate) fn configure(&mut self, turn: &mut Turn<'_>, session: SessionRef, settings: &Settings) {
+        let Some(station) = self.stations.get_mut(session) else { return };
+        station.hang_time = settings.hang_time;
+        station.ua_timer = settings.ua_timer.0;
+        station.single = settings.single;
+        self.set_statics(turn, session, settings);
+    }
+
+    /// A client is gone: its calls end, its subscriptions go with it.
+    pub(crate) fn detach(&mut self, turn: &mut Turn<'_>, session: SessionRef) {
+        for slot in Slot::BOTH {
+            let line = self.stations.get(session).map(|station| *station.line(slot)).unwrap_or_default();
+            if let Some(call) = line.speaking {
+                self.finish(turn, call, CallEnd::SessionEnded);
+            }
+            // A recording that has just ended waits for nobody any more.
+            let echo = self.stations.get(session).and_then(|station| station.line(slot).echo);
+            if let Some(echo) = echo {
+                self.echoes.remove(echo);
+            }
+            for subscription in self.subscriptions.of_line(session, slot).to_vec() {
+                self.subscriptions.remove(subscription);
+            }
+        }
+        self.subscriptions.forget(session);
+        self.stations.remove(session);
+    }
+
+    /// The next frame of an echo is due.
+    pub(crate) fn echo_due(&mut self, turn: &mut Turn<'_>, echo: EchoRef) {
+        self.echoes.play(turn, &mut self.stations, echo);
+    }
+
+    /// Ended streams may be forgotten.
+    pub(crate) fn memory_due(&mut self, now: Mono) -> Option<Mono> {
+        self.memory.expire(now)
+    }
+
+    /// Ends every call, for the orderly end.
+    pub(crate) fn end_all_calls(&mut self, turn: &mut Turn<'_>) {
+        let calls: Vec<CallRef> = self.calls.keys().collect();
+        for call in calls {
+            self.finish(turn, call, CallEnd::SessionEnded);
+        }
+    }
+
+    pub(crate) fn fill_sizes(&self, sizes: &mut TableSizes) {
+        (sizes.subscriptions, sizes.conferences) = self.subscriptions.sizes();
+        sizes.streams = self.memory.len();
+        sizes.live_calls = self.calls.len();
+        sizes.echoes = self.echoes.len();
+    }
+}

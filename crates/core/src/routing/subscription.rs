@@ -1,0 +1,310 @@
+//! Subscriptions: which client, on which slot and under which number, is in which conference. Owns the three indexes and
+//! the recipient list of each conference; never asks whence a subscription came when it routes. This is the one place
+//! where a talkgroup on RF becomes a conference. Source, `behaviour.md` 1.2 to 1.6.
+
+use crate::access::session::SessionRef;
+use crate::id::{ConferenceTg, RfTg, Slot};
+use crate::limits::MAX_SUBSCRIPTIONS;
+use crate::report::SubscriptionSource;
+use crate::routing::call::CallRef;
+use crate::seed::Secrets;
+use crate::table::Table;
+use crate::time::Mono;
+use slotmap::{SecondaryMap, SlotMap, new_key_type};
+
+new_key_type! {
+    /// Reference to a subscription; a dead one finds nothing.
+    pub(crate) struct SubscriptionRef;
+    /// Reference to a conference; a dead one finds nothing.
+    pub(crate) struct ConferenceRef;
+}
+
+/// Membership of one (client, slot, talkgroup on RF) in one conference.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub(crate) session: SessionRef,
+    pub(crate) slot: Slot,
+    pub(crate) rf_tg: RfTg,
+    pub(crate) conference: ConferenceRef,
+    pub(crate) conference_tg: ConferenceTg,
+    pub(crate) source: SubscriptionSource,
+    /// When it ends (user-activated) or comes back (suspended); none: as it is.
+    pub(crate) until: Option<Mono>,
+    /// Time of its entry in the heap of deadlines.
+    pub(crate) armed: Option<Mono>,
+    /// Its own client is speaking on it: it does not end before that.
+    pub(crate) speaking: bool,
+    /// Place in the conference's recipients; none while suspended.
+    place: Option<u32>,
+}
+
+impl Subscription {
+    /// Whether traffic of the conference is delivered to it.
+    pub(crate) fn is_active(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Whether it is of the dialled kind, which only TG 9 touches (`behaviour.md` 1.5).
+    pub(crate) fn is_dial(&self) -> bool {
+        self.source == SubscriptionSource::DefaultReflector
+    }
+}
+
+/// One recipient of a conference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) session: SessionRef,
+    pub(crate) slot: Slot,
+    pub(crate) rf_tg: RfTg,
+    subscription: SubscriptionRef,
+}
+
+/// A talkgroup of the network.
+#[derive(Clone, Debug)]
+pub(crate) struct Conference {
+    pub(crate) tg: ConferenceTg,
+    /// Active subscriptions, in recorded order.
+    pub(crate) members: Vec<Member>,
+    /// Calls on it.
+    pub(crate) calls: Vec<CallRef>,
+    /// Subscriptions, suspended ones included.
+    subscriptions: u32,
+}
+
+/// The table of subscriptions is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+/// All subscriptions and conferences.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    records: SlotMap<SubscriptionRef, Subscription>,
+    conferences: SlotMap<ConferenceRef, Conference>,
+    by_tg: Table<ConferenceTg, ConferenceRef>,
+    by_key: Table<(SessionRef, Slot, RfTg), SubscriptionRef>,
+    by_line: SecondaryMap<SessionRef, [Vec<SubscriptionRef>; 2]>,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(secrets: &Secrets) -> Self {
+        Self {
+            records: SlotMap::with_key(),
+            conferences: SlotMap::with_key(),
+            by_tg: Table::new(secrets.table_key(b"conferences"), MAX_SUBSCRIPTIONS),
+            by_key: Table::new(secrets.table_key(b"subscriptions"), MAX_SUBSCRIPTIONS),
+            by_line: SecondaryMap::new(),
+        }
+    }
+
+    pub(crate) fn find(&self, session: SessionRef, slot: Slot, rf_tg: RfTg) -> Option<SubscriptionRef> {
+        self.by_key.get(&(session, slot, rf_tg)).copied()
+    }
+
+    pub(crate) fn get(&self, subscription: SubscriptionRef) -> Option<&Subscription> {
+        self.records.get(subscription)
+    }
+
+    pub(crate) fn get_mut(&mut self, subscription: SubscriptionRef) -> Option<&mut Subscription> {
+        self.records.get_mut(subscription)
+    }
+
+    /// The subscriptions of a line, in the order in which they were made.
+    pub(crate) fn of_line(&self, session: SessionRef, slot: Slot) -> &[SubscriptionRef] {
+        self.by_line.get(session).map_or(&[], |lines| &lines[slot.index()])
+    }
+
+    pub(crate) fn conference(&self, conference: ConferenceRef) -> Option<&Conference> {
+        self.conferences.get(conference)
+    }
+
+    /// Adds an active subscription; the caller has made sure that its key is free.
+    pub(crate) fn subscribe(
+        &mut self,
+        session: SessionRef,
+        slot: Slot,
+        rf_tg: RfTg,
+        conference_tg: ConferenceTg,
+        source: SubscriptionSource,
+    ) -> Result<SubscriptionRef, TooMany> {
+        if self.by_key.is_full() || self.find(session, slot, rf_tg).is_some() {
+            return Err(TooMany);
+        }
+        let conference = self.conference_of(conference_tg)?;
+        let subscription = self.records.insert(Subscription {
+            session,
+            slot,
+            rf_tg,
+            conference,
+            conference_tg,
+            source,
+            until: None,
+            armed: None,
+            speaking: false,
+            place: None,
+        });
+        self.by_key.insert((session, slot, rf_tg), subscription).map_err(|_| TooMany)?;
+        if let Some(lines) = self.by_line.entry(session).map(|entry| entry.or_default()) {
+            lines[slot.index()].push(subscription);
+        }
+        if let Some(conference) = self.conferences.get_mut(conference) {
+            conference.subscriptions += 1;
+        }
+        self.activate(subscription);
+        Ok(subscription)
+    }
+
+    /// Puts a subscription among the recipients of its conference.
+    pub(crate) fn activate(&mut self, subscription: SubscriptionRef) {
+        let Some(record) = self.records.get_mut(subscription) else { return };
+        let Some(conference) = self.conferences.get_mut(record.conference) else { return };
+        if record.place.is_none() {
+            record.place = Some(conference.members.len() as u32);
+            let (session, slot, rf_tg) = (record.session, record.slot, record.rf_tg);
+            conference.members.push(Member { session, slot, rf_tg, subscription });
+        }
+    }
+
+    /// Takes a subscription out of the recipients of its conference.
+    pub(crate) fn deactivate(&mut self, subscription: SubscriptionRef) {
+        let Some(record) = self.records.get_mut(subscription) else { return };
+        let Some(place) = record.place.take() else { return };
+        let Some(conference) = self.conferences.get_mut(record.conference) else { return };
+        let place = place as usize;
+        if place < conference.members.len() {
+            conference.members.swap_remove(place);
+        }
+        // The last recipient has taken the free place.
+        if let Some(moved) = conference.members.get(place) {
+            if let Some(record) = self.records.get_mut(moved.subscription) {
+                record.place = Some(place as u32);
+            }
+        }
+    }
+
+    /// Removes a subscription, and its conference when nothing is left of it.
+    pub(crate) fn remove(&mut self, subscription: SubscriptionRef) -> Option<Subscription> {
+        self.deactivate(subscription);
+        let record = self.records.remove(subscription)?;
+        self.by_key.remove(&(record.session, record.slot, record.rf_tg));
+        if let Some(lines) = self.by_line.get_mut(record.session) {
+            lines[record.slot.index()].retain(|&other| other != subscription);
+        }
+        if let Some(conference) = self.conferences.get_mut(record.conference) {
+            conference.subscriptions = conference.subscriptions.saturating_sub(1);
+        }
+        self.tidy(record.conference);
+        Some(record)
+    }
+
+    /// Forgets the lines of a session; its subscriptions are gone already.
+    pub(crate) fn forget(&mut self, session: SessionRef) {
+        self.by_line.remove(session);
+    }
+
+    /// Notes a call on a conference, which lives as long as the call.
+    pub(crate) fn add_call(&mut self, conference: ConferenceRef, call: CallRef) {
+        if let Some(conference) = self.conferences.get_mut(conference) {
+            conference.calls.push(call);
+        }
+    }
+
+    /// Notes the end of a call.
+    pub(crate) fn remove_call(&mut self, conference: ConferenceRef, call: CallRef) {
+        if let Some(record) = self.conferences.get_mut(conference) {
+            record.calls.retain(|&other| other != call);
+        }
+        self.tidy(conference);
+    }
+
+    /// Subscriptions and conferences held.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.records.len(), self.conferences.len())
+    }
+
+    fn conference_of(&mut self, tg: ConferenceTg) -> Result<ConferenceRef, TooMany> {
+        if let Some(&conference) = self.by_tg.get(&tg) {
+            return Ok(conference);
+        }
+        if self.by_tg.is_full() {
+            return Err(TooMany);
+        }
+        let empty = Conference { tg, members: Vec::new(), calls: Vec::new(), subscriptions: 0 };
+        let conference = self.conferences.insert(empty);
+        self.by_tg.insert(tg, conference).map_err(|_| TooMany)?;
+        Ok(conference)
+    }
+
+    fn tidy(&mut self, conference: ConferenceRef) {
+        let Some(record) = self.conferences.get(conference) else { return };
+        if record.subscriptions == 0 && record.calls.is_empty() {
+            self.by_tg.remove(&record.tg);
+            self.conferences.remove(conference);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    fn store() -> (Subscriptions, Vec<SessionRef>) {
+        let mut sessions = SlotMap::<SessionRef, ()>::with_key();
+        let refs = (0..4).map(|_| sessions.insert(())).collect();
+        (Subscriptions::new(&Secrets::new(Seed::Key([0; 32]))), refs)
+    }
+
+    fn members(store: &Subscriptions, tg: u32) -> Vec<(SessionRef, u8, u32)> {
+        let conference = store.by_tg.get(&ConferenceTg(tg)).and_then(|&c| store.conference(c));
+        conference.map_or(Vec::new(), |c| c.members.iter().map(|m| (m.session, m.slot.number(), m.rf_tg.0)).collect())
+    }
+
+    #[test]
+    fn all_indexes_follow_a_subscription_through_its_life() {
+        let (mut store, s) = store();
+        let subscribe = |store: &mut Subscriptions, session, rf| {
+            store.subscribe(session, Slot::Two, RfTg(rf), ConferenceTg(91), SubscriptionSource::Static).unwrap()
+        };
+        let a = subscribe(&mut store, s[0], 91);
+        let b = subscribe(&mut store, s[1], 9);
+        let c = subscribe(&mut store, s[2], 91);
+        assert_eq!(members(&store, 91), [(s[0], 2, 91), (s[1], 2, 9), (s[2], 2, 91)]);
+        assert_eq!(store.find(s[1], Slot::Two, RfTg(9)), Some(b));
+        assert_eq!(store.of_line(s[1], Slot::Two), [b]);
+        store.deactivate(a);
+        store.deactivate(a);
+        assert_eq!(members(&store, 91), [(s[2], 2, 91), (s[1], 2, 9)]);
+        store.remove(c);
+        store.activate(a);
+        assert_eq!(members(&store, 91), [(s[1], 2, 9), (s[0], 2, 91)]);
+        store.remove(a);
+        store.remove(b);
+        assert_eq!(store.sizes(), (0, 0));
+        assert_eq!((store.by_key.len(), store.by_tg.len()), (0, 0));
+        assert!(store.of_line(s[1], Slot::Two).is_empty());
+    }
+
+    #[test]
+    fn a_conference_outlives_its_subscriptions_while_a_call_is_on_it() {
+        let (mut store, s) = store();
+        let only =
+            store.subscribe(s[0], Slot::One, RfTg(91), ConferenceTg(91), SubscriptionSource::UserActivated).unwrap();
+        let conference = store.get(only).unwrap().conference;
+        store.add_call(conference, CallRef::default());
+        store.remove(only);
+        assert_eq!(store.sizes(), (0, 1));
+        store.remove_call(conference, CallRef::default());
+        assert_eq!(store.sizes(), (0, 0));
+    }
+
+    #[test]
+    fn a_key_is_taken_once() {
+        let (mut store, s) = store();
+        let subscribe = |store: &mut Subscriptions, tg| {
+            store.subscribe(s[0], Slot::One, RfTg(9), ConferenceTg(tg), SubscriptionSource::Map)
+        };
+        assert!(subscribe(&mut store, 91).is_ok());
+        assert_eq!(subscribe(&mut store, 92), Err(TooMany));
+        assert_eq!(store.sizes(), (1, 1));
+    }
+}

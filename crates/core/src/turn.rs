@@ -1,0 +1,85 @@
+//! What every room needs while one input is worked off: the moment, the effects, the heap of deadlines, the counters.
+
+use crate::access::session::SessionRef;
+use crate::effects::Effects;
+use crate::id::CallNo;
+use crate::id::SessionNo;
+use crate::net::Path;
+use crate::refusal::{Refusal, Refusals};
+use crate::report::{ReportEvent, What};
+use crate::routing::call::CallRef;
+use crate::routing::subscription::SubscriptionRef;
+use crate::seed::Secrets;
+use crate::time::{Deadlines, Mono, Now};
+use crate::voice::echo::EchoRef;
+use crate::wire::MAX_DATAGRAM;
+use crate::wire::hbp::ServerMessage;
+
+/// What can be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// A session's silence, or its announced end.
+    Session(SessionRef),
+    /// A call's silence, or its talk limit.
+    Call(CallRef),
+    /// The oldest ended stream may be forgotten.
+    StreamMemory,
+    /// A subscription expires or comes back.
+    Subscription(SubscriptionRef),
+    /// The next frame of an echo.
+    Echo(EchoRef),
+    /// The next step of the orderly end.
+    Drain,
+}
+
+/// State that belongs to no room: the heap, the counters, the numbers given out and the secrets.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) deadlines: Deadlines<Due>,
+    pub(crate) refusals: Refusals,
+    pub(crate) secrets: Secrets,
+    sessions: u64,
+    calls: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        Self { deadlines: Deadlines::default(), refusals: Refusals::default(), secrets, sessions: 0, calls: 0 }
+    }
+}
+
+/// One input being worked off.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Now,
+    pub(crate) shared: &'a mut Shared,
+    pub(crate) effects: &'a mut Effects,
+}
+
+impl Turn<'_> {
+    pub(crate) fn report(&mut self, what: What) {
+        self.effects.report(ReportEvent { at: self.now.wall, what });
+    }
+
+    pub(crate) fn refuse(&mut self, why: Refusal) {
+        self.shared.refusals.count(why);
+    }
+
+    pub(crate) fn due(&mut self, at: Mono, due: Due) {
+        self.shared.deadlines.set(at, due);
+    }
+
+    pub(crate) fn answer(&mut self, path: Path, message: ServerMessage<'_>) {
+        let mut buffer = [0; MAX_DATAGRAM];
+        self.effects.control(path, message.emit(&mut buffer));
+    }
+
+    pub(crate) fn next_session(&mut self) -> SessionNo {
+        self.shared.sessions += 1;
+        SessionNo(self.shared.sessions)
+    }
+
+    pub(crate) fn next_call(&mut self) -> CallNo {
+        self.shared.calls += 1;
+        CallNo(self.shared.calls)
+    }
+}
