@@ -1,7 +1,7 @@
 //! `behaviour.md` 11.2: talkgroups that users activate by keying up.
 
 use crate::support::{A, B, C, D, Name, SentCall, World, call};
-use ragchew_core::config::FirstCall;
+use ragchew_core::config::{BusyJoin, FirstCall};
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{Destination, SubscriptionEnd, SubscriptionSource, What};
 use std::collections::BTreeSet;
@@ -139,6 +139,15 @@ fn s_048_a_leg_does_not_end_while_its_user_talks_and_counts_anew_afterwards() {
 }
 
 #[test]
+fn s_048_a_call_longer_than_the_timer_does_not_end_its_own_leg() {
+    let mut w = with([(A, "TIMER=1"), (B, "TS2=91")]);
+    let sent = w.call(A, call(91, 2, 0x4810, 400));
+    assert!(sent.end() - sent.start() > 2 * MINUTE);
+    w.assert_reaches(&sent, &[(B, 91, 2)]);
+    assert_expires(&mut w, A, 91, sent.end() + MINUTE);
+}
+
+#[test]
 fn s_049_a_lost_terminator_activates_and_counts_from_the_timeout() {
     let mut w = with([(A, ""), (B, "")]);
     let sent = w.call(A, call(91, 2, 0x4900, 1).without_terminator());
@@ -189,6 +198,27 @@ fn s_053_single_mode_pauses_a_static_until_the_timer_ends() {
     assert_eq!(w.legs(A), legs([(2, 2350, 2350)]));
     assert_eq!(w.joined(A, 2350)[1..], [back]);
     assert_eq!((w.listeners(2350), w.listeners(91)), (vec![(A, 2350, 2)], vec![]));
+}
+
+#[test]
+fn s_053_statics_stay_in_single_mode_if_the_policy_says_so() {
+    let mut w = World::with(|config| config.policy.single_suspends_statics = false);
+    w.login_with(A, "SINGLE=1;TS2=2350,2351");
+    w.call(A, call(91, 2, 0x5310, 1));
+    w.call(A, call(2351, 2, 0x5311, 1));
+    assert_eq!(w.legs(A), legs([(2, 2350, 2350), (2, 2351, 2351)]));
+    assert_eq!((w.left(A, 2350), w.left(A, 2351)), (vec![], vec![]));
+}
+
+#[test]
+fn s_053_a_paused_static_waits_for_the_end_of_the_last_other_call() {
+    let mut w = with([(A, "SINGLE=1;TS2=2350"), (B, "")]);
+    w.call(A, call(91, 2, 0x5320, 1));
+    w.wait(5 * MINUTE);
+    let last = w.call(A, call(92, 2, 0x5321, 1));
+    let back = last.end() + 10 * MINUTE;
+    w.run_until(back);
+    assert_eq!(w.joined(A, 2350)[1..], [back]);
 }
 
 #[test]
@@ -244,6 +274,17 @@ fn s_057_without_single_mode_4000_drops_what_the_user_activated_on_its_slot() {
     assert_eq!(w.left(A, 91), [(sent.start(), SubscriptionEnd::Unlinked)]);
     assert_eq!((w.listeners(91), w.listeners(92)), (vec![], vec![]));
     assert_eq!((w.listeners(93), w.listeners(2350)), (vec![(A, 93, 1)], vec![(A, 2350, 2)]));
+}
+
+#[test]
+fn s_057_4000_does_nothing_without_single_mode_if_the_policy_says_so() {
+    let mut w = World::with(|config| config.policy.tg4000_unlinks = false);
+    w.login_with(A, "SINGLE=0;TS2=2350");
+    w.call(A, call(91, 2, 0x5720, 1));
+    w.wait(1_000);
+    let sent = w.call(A, call(4000, 2, 0x5721, 1));
+    assert_not_routed(&w, &sent);
+    assert_eq!(w.legs(A), legs([(2, 91, 91), (2, 2350, 2350)]));
 }
 
 #[test]
@@ -370,6 +411,36 @@ fn s_069_whoever_joins_a_busy_talkgroup_is_not_carried_and_hears_the_running_cal
     w.assert_joins(A, &running, running.next_burst_a(joining.end() + 360), 91, 2);
     w.assert_silent(B);
     w.assert_silent(D);
+}
+
+/// B talks on 91; A joins when D, who subscribes it too, has just become free but does not hear B yet.
+fn joining_with_a_free_listener(policy: BusyJoin) -> (World, SentCall, SentCall) {
+    let mut w = World::with(|config| config.policy.busy_join = policy);
+    for (name, options) in [(B, ""), (C, "TS2=91"), (A, ""), (D, "TS2=91,3100")] {
+        w.login_with(name, options);
+    }
+    let own = w.key(D, 100, call(3100, 2, 0x6910, 2));
+    let running = w.key(B, 1_000, call(91, 2, 0x6911, 20));
+    let free = own.end() + 5_000;
+    let joining = w.key(A, free + 10, call(91, 2, 0x6912, 2));
+    assert!(running.frames[running.next_burst_a(free)].0 > joining.start());
+    w.run_until(running.end());
+    w.assert_hears(C, &running, 0..running.frames.len(), 91, 2);
+    assert_eq!(w.heard_of(C, 0x6912), []);
+    (w, running, joining)
+}
+
+#[test]
+fn s_069_whoever_joins_a_busy_talkgroup_is_not_carried_even_to_whoever_is_free() {
+    let (w, running, joining) = joining_with_a_free_listener(BusyJoin::Silent);
+    w.assert_reaches_nobody(&joining);
+    w.assert_joins(D, &running, running.next_burst_a(joining.start()), 91, 2);
+}
+
+#[test]
+fn s_069_whoever_joins_a_busy_talkgroup_is_carried_to_whoever_is_free_if_the_policy_says_so() {
+    let (w, _, joining) = joining_with_a_free_listener(BusyJoin::Contend);
+    w.assert_hears(D, &joining, 0..joining.frames.len(), 91, 2);
 }
 
 #[test]

@@ -101,6 +101,30 @@ fn s_110_without_hang_time_another_talkgroup_may_follow_at_once() {
 }
 
 #[test]
+fn s_110_without_hang_time_one_slot_still_carries_one_call_at_a_time() {
+    let mut w = World::with(|config| config.listeners[0].defaults.hang_time = Span::secs(0));
+    w.login_with(B, "TS2=91,92");
+    w.login(C);
+    w.login(D);
+    let first = w.key(C, 100, call(91, 2, 0x11010, 3));
+    let second = w.key(D, 400, call(92, 2, 0x11011, 8));
+    w.run_until(second.end());
+    w.assert_reaches(&first, &[(B, 91, 2)]);
+    w.assert_joins(B, &second, second.next_burst_a(first.end() + 1), 92, 2);
+}
+
+#[test]
+fn s_079_a_conference_under_two_numbers_on_one_slot_is_delivered_under_one() {
+    let mut w = with([(A, "TS2=91;DIAL=91"), (B, "")]);
+    let sent = w.call(B, call(91, 1, 0x7900, 3));
+    let heard = w.heard(A);
+    assert_eq!(heard.len(), sent.frames.len());
+    let tg = heard[0].tg;
+    assert!(tg == 91 || tg == 9);
+    w.assert_reaches(&sent, &[(A, tg, 2)]);
+}
+
+#[test]
 fn s_111_a_call_right_after_the_start_is_delivered() {
     for began in [Mono(0), Mono(1), Mono(0) + Span::secs(1)] {
         let mut w = World::beginning_at(began, |config| config.policy.first_call = FirstCall::Pass);

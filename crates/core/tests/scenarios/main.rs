@@ -7,6 +7,7 @@ mod completeness;
 mod contention;
 mod echo;
 mod lists;
+mod login;
 mod rewriting;
 mod robustness;
 mod sessions;

@@ -1,8 +1,9 @@
 //! `behaviour.md` 11.4: what is rewritten on the way, and what never is.
 
 use crate::support::client::{path_from, usual_id};
-use crate::support::{A, B, C, D, Name, World, call, vectors};
-use ragchew_core::config::{ClientOverride, TgMap};
+use crate::support::coding::{group_lc, put_fragment};
+use crate::support::{A, B, C, D, Heard, Kind, Name, World, call, vectors};
+use ragchew_core::config::{ClientOverride, MappedAlias, TgMap};
 use ragchew_core::id::{ClientId, ConferenceTg, RfTg, Slot};
 
 fn with<const N: usize>(clients: [(Name, &str); N]) -> World {
@@ -96,6 +97,57 @@ fn s_118_a_talker_alias_in_the_voice_of_an_unmapped_talkgroup_arrives() {
     w.assert_reaches(&sent, &[(B, 91, 2), (C, 91, 1)]);
 }
 
+/// The LCs that the superframes carry, of those in `known`; what is none of them is `None`.
+fn embedded_lcs(heard: &[Heard], known: &[[u8; 9]]) -> Vec<Option<usize>> {
+    let voice: Vec<_> = heard.iter().filter(|h| matches!(h.kind, Kind::Voice(1..=4))).collect();
+    let carries = |superframe: &[&Heard], lc: [u8; 9]| {
+        superframe.iter().enumerate().all(|(n, heard)| {
+            let mut burst = heard.burst;
+            put_fragment(&mut burst, n, lc);
+            burst == heard.burst
+        })
+    };
+    voice.chunks(4).map(|superframe| known.iter().position(|&lc| carries(superframe, lc))).collect()
+}
+
+#[test]
+fn s_118_a_talker_alias_survives_a_mapped_talkgroup_and_alternates_with_it() {
+    let alias = ["ta0", "ta1", "ta2"].map(|name| vectors::lc(&format!("fec.emblc.{name}")));
+    let sent_lcs = vec![
+        None,
+        Some(alias[0]),
+        None,
+        Some(alias[1]),
+        None,
+        Some(alias[2]),
+        None,
+        Some(alias[0]),
+        None,
+        None,
+        None,
+        None,
+    ];
+    for keep in [MappedAlias::Keep, MappedAlias::Drop] {
+        let mut w = World::with(|config| config.policy.mapped_alias = keep);
+        w.login(A);
+        w.login_with(B, "DIAL=91");
+        let sent = w.call(A, call(91, 2, 0x11810, 12).with_aliases(sent_lcs.clone()));
+        let known = [group_lc(0, 9, sent.source), alias[0], alias[1], alias[2]];
+        let shown = embedded_lcs(&w.heard(B), &known);
+        assert_eq!(shown.len(), 12);
+        assert!(shown.iter().all(Option::is_some), "each superframe carries one whole LC: {shown:?}");
+        assert_eq!(shown[0], Some(0), "it begins with the talkgroup");
+        assert!(shown.windows(2).all(|pair| pair.contains(&Some(0))), "the talkgroup every other time: {shown:?}");
+        for block in 1..=3 {
+            assert_eq!(
+                shown.contains(&Some(block)),
+                keep == MappedAlias::Keep,
+                "block {block} of the alias: {shown:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn s_119_a_talker_alias_datagram_goes_to_whoever_hears_the_call() {
     let mut w = with([(A, ""), (B, "TS2=91"), (C, "TS2=92"), (D, "TS1=91")]);
@@ -110,4 +162,16 @@ fn s_119_a_talker_alias_datagram_goes_to_whoever_hears_the_call() {
     assert_eq!(got, [(w.client(B).path, alias(usual_id(A))), (w.client(D).path, alias(usual_id(A)))]);
     w.run_until(sent.end());
     assert_eq!((w.notices(A), w.notices(C)), (vec![], vec![]));
+}
+
+#[test]
+fn s_119_a_talker_alias_datagram_does_not_go_to_a_subscriber_who_does_not_hear_the_call() {
+    let mut w = with([(A, ""), (B, "TS2=91"), (C, "TS2=91,92")]);
+    let own = w.call(C, call(92, 2, 0x11910, 1));
+    let sent = w.key(A, own.end() + 1_000, call(91, 2, 0x11911, 3));
+    w.run_until(sent.start() + 100);
+    let (path, source) = (w.client(A).path, usual_id(A));
+    let alias = [b"DMRA", &source.to_be_bytes()[1..], &[0], b"G0ABC A"].concat();
+    let got: Vec<_> = w.send(path, &alias).into_iter().map(|s| s.path).collect();
+    assert_eq!(got, [w.client(B).path]);
 }

@@ -86,6 +86,22 @@ fn s_234_noise_of_a_client_is_gone_with_its_session() {
     assert_eq!((w.core.table_sizes(), w.core.running_sessions()), (before, 0));
 }
 
+#[test]
+fn s_234_a_client_that_leaves_and_stays_in_turn_does_not_fill_the_tables() {
+    let mut w = World::new();
+    w.login(A);
+    let path = w.client(A).path;
+    let before = w.core.table_sizes();
+    for _ in 0..1_000 {
+        w.send(path, &with_id("RPTCL", usual_id(A)));
+        w.ping(A);
+    }
+    let after = w.core.table_sizes();
+    assert!(after.deadlines <= before.deadlines + 2, "{} entries in the heap of deadlines", after.deadlines);
+    w.wait(3_000);
+    assert_eq!((w.core.table_sizes(), w.core.running_sessions()), (before, 1));
+}
+
 /// Clients that log in, talk at random, leave and come back.
 fn busy_minute(w: &mut World, seed: u64) {
     let mut random = Random(seed);

@@ -52,6 +52,18 @@ fn s_099_a_client_that_joins_a_running_call_begins_with_a_header_and_burst_a() {
 }
 
 #[test]
+fn s_099_the_service_options_without_a_header_are_those_of_the_policy() {
+    let mut w = World::with(|config| config.policy.late_entry_options = 0x20);
+    w.login(A);
+    w.login_with(B, "DIAL=91");
+    let sent = w.call(A, call(91, 2, 0x9902, 1).beginning_with(0));
+    let heard = w.heard(B);
+    let mut wanted = heard[7 - 1].burst;
+    coding::put_full_lc(&mut wanted, coding::FullLc::Terminator, coding::group_lc(0x20, 9, sent.source));
+    assert_eq!((heard.len(), heard[6].kind, heard[6].burst), (7, Kind::Terminator, wanted));
+}
+
+#[test]
 fn s_100_the_service_options_of_the_header_are_kept_in_every_lc() {
     let mut w = with([(A, ""), (B, "TS2=91"), (C, "DIAL=91")]);
     let sent = w.call(A, call(91, 2, 0x10000, 2).with_options(0x04));
@@ -248,6 +260,17 @@ fn s_128_a_transmission_ends_after_180_s_and_stays_blocked_until_it_pauses() {
 }
 
 #[test]
+fn s_128_a_new_stream_without_a_pause_does_not_get_past_the_limit() {
+    let mut w = usual();
+    let sent = w.call(A, call(91, 2, 0x12810, 502).without_terminator());
+    assert_eq!(w.ends(0x12810).len(), 1);
+    let again = w.key(A, sent.end() + 1_000, call(91, 2, 0x12811, 1));
+    w.run_until(again.end());
+    w.assert_reaches_nobody(&again);
+    assert_eq!(w.starts(0x12811), []);
+}
+
+#[test]
 fn s_129_a_second_terminator_is_absorbed() {
     let mut w = usual();
     let sent = w.key_edited(A, 100, call(91, 2, 0x12900, 2), |frames| {
@@ -346,6 +369,34 @@ fn s_133_a_call_that_resumes_within_5_s_is_the_same_call() {
     w.assert_reaches(&sent, &[(B, 91, 2)]);
     assert_eq!(w.starts(0x13300).len(), 1);
     assert_eq!(end_of(&w, &sent), (CallEnd::Terminator, sent.frames.len() as u32, 0, 0));
+}
+
+#[test]
+fn s_133_after_a_second_of_silence_the_sequence_may_go_on_anywhere() {
+    for (pause, dropped) in [(900, 2), (1_000, 0)] {
+        let mut w = usual();
+        let mut sent = w.key_edited(A, 100, call(91, 2, 0x13320, 4).first_seq(100), |frames| {
+            for (at, frame) in frames.iter_mut().skip(10) {
+                (*at, frame[4]) = (*at + pause - FRAME, frame[4] - 60);
+            }
+        });
+        w.run_until(sent.end());
+        sent.frames.drain(10..10 + dropped); // They come before the second is over.
+        w.assert_reaches(&sent, &[(B, 91, 2)]);
+        assert_eq!(w.core.refusals().get(Refusal::Late), dropped as u64);
+    }
+}
+
+#[test]
+fn s_133_a_stream_that_comes_back_after_its_timeout_is_a_new_call_from_any_frame_on() {
+    let mut w = usual();
+    let first = w.call(A, call(91, 2, 0x13310, 2).without_terminator());
+    w.wait(7_000);
+    assert_eq!(end_of(&w, &first).0, CallEnd::Timeout);
+    w.sent.clear();
+    let more = w.call(A, call(91, 2, 0x13310, 3).beginning_with(2).first_seq(100));
+    w.assert_reaches(&more, &[(B, 91, 2)]);
+    assert_eq!((w.starts(0x13310).len(), w.ends(0x13310).len()), (2, 2));
 }
 
 #[test]

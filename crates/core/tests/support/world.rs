@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<(u64, What)>,
     pub(crate) tape: Option<Vec<Taped>>,
     pub(crate) probes: u32,
+    /// The core said that its orderly end is complete.
+    pub(crate) drained: bool,
 }
 
 /// The fixture's configuration: one listener on socket 0, everything else as built in.
@@ -94,6 +96,7 @@ impl World {
             events: Vec::new(),
             tape: None,
             probes: 0,
+            drained: false,
         }
     }
 
@@ -165,6 +168,13 @@ impl World {
         self.events.clear();
     }
 
+    /// Asks the core for its orderly end.
+    pub(crate) fn drain(&mut self) {
+        self.advance(self.now);
+        self.core.handle(moment(self.now, self.began, self.wall_step), Input::Drain, &mut self.effects);
+        self.collect();
+    }
+
     fn scheduled_ping(&mut self, name: Name) {
         let at = self.time();
         let client = self.client_mut(name);
@@ -191,9 +201,15 @@ impl World {
         }
         let input = datagram.map_or(Input::Deadline, |(path, bytes)| Input::Datagram { path, bytes });
         self.core.handle(now, input, &mut self.effects);
+        self.collect()
+    }
+
+    /// Takes what came out of the core.
+    fn collect(&mut self) -> Vec<Sent> {
         let at = self.time();
         let sent: Vec<_> = rendered(&self.effects).into_iter().map(|(path, bytes)| Sent { at, path, bytes }).collect();
         self.events.extend(self.effects.events().iter().map(|event| (at, event.what)));
+        self.drained |= self.effects.drained();
         self.effects.clear();
         self.sent.extend(sent.iter().cloned());
         sent
