@@ -2,6 +2,7 @@
 
 use crate::support::{A, B, C, D, Name, World, call};
 use ragchew_core::config::FirstCall;
+use ragchew_core::refusal::Refusal;
 use ragchew_core::{Mono, Span};
 
 fn with<const N: usize>(clients: [(Name, &str); N]) -> World {
@@ -134,6 +135,19 @@ fn s_111_a_call_right_after_the_start_is_delivered() {
         assert_eq!(sent.start(), 0);
         w.assert_reaches(&sent, &[(B, 91, 2)]);
     }
+}
+
+#[test]
+fn a_stream_that_another_client_already_brings_is_a_loop() {
+    let mut w = with([(A, ""), (B, ""), (C, "TS2=91"), (D, "TS1=91")]);
+    let first = w.key(A, 100, call(91, 2, 0x11190, 3));
+    let copy = w.key(B, 130, call(91, 2, 0x11190, 3).by(first.source));
+    w.run_until(copy.end());
+    w.wait(6_000);
+    w.assert_hears(C, &first, 0..first.frames.len(), 91, 2);
+    w.assert_hears(D, &first, 0..first.frames.len(), 91, 1);
+    assert_eq!((w.starts(0x11190).len(), w.ends(0x11190).len()), (1, 1));
+    assert_eq!(w.core.refusals().get(Refusal::Loop), copy.frames.len() as u64);
 }
 
 #[test]

@@ -167,8 +167,11 @@ fn s_119_a_talker_alias_datagram_goes_to_whoever_hears_the_call() {
 #[test]
 fn s_119_a_talker_alias_datagram_does_not_go_to_a_subscriber_who_does_not_hear_the_call() {
     let mut w = with([(A, ""), (B, "TS2=91"), (C, "TS2=91,92")]);
-    let own = w.call(C, call(92, 2, 0x11910, 1));
-    let sent = w.key(A, own.end() + 1_000, call(91, 2, 0x11911, 3));
+    let before = w.call(A, call(91, 2, 0x11910, 1));
+    w.assert_reaches(&before, &[(B, 91, 2), (C, 91, 2)]);
+    w.wait(1_000);
+    let own = w.call(C, call(92, 2, 0x11911, 1));
+    let sent = w.key(A, own.end() + 1_000, call(91, 2, 0x11912, 3));
     w.run_until(sent.start() + 100);
     let (path, source) = (w.client(A).path, usual_id(A));
     let alias = [b"DMRA", &source.to_be_bytes()[1..], &[0], b"G0ABC A"].concat();

@@ -71,6 +71,19 @@ fn s_100_the_service_options_of_the_header_are_kept_in_every_lc() {
 }
 
 #[test]
+fn s_100_a_group_call_keeps_the_lc_of_a_group_whatever_its_header_says() {
+    let mut w = with([(A, ""), (B, "DIAL=91")]);
+    let unit = |frames: &mut Vec<(u64, Vec<u8>)>| {
+        let mut lc = coding::group_lc(0x04, 91, usual_id(A));
+        lc[0] = 3;
+        frames[0].1[20..53].copy_from_slice(&coding::full_lc_burst(coding::FullLc::Header, lc));
+    };
+    let sent = w.key_edited(A, 100, call(91, 2, 0x10010, 2).with_options(0x04), unit);
+    w.run_until(sent.end());
+    w.assert_reaches(&sent, &[(B, 9, 2)]);
+}
+
+#[test]
 fn s_101_another_radio_on_a_busy_slot_is_dropped_and_harms_nobody() {
     let mut w = usual();
     let sent = w.key(A, 1_000, call(91, 2, 0x10100, 6).by(RADIO_1));
