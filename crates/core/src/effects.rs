@@ -142,29 +142,43 @@ impl Effects {
         self.transmits.len() >= crate::limits::EFFECTS_SOFT_LIMIT
     }
 
-    pub(crate) fn share(&mut self, frame: [u8; FRAME_LEN]) -> u32 {
+    /// Whether something was added since the last [`Effects::clear`].
+    pub fn is_empty(&self) -> bool {
+        self.transmits.is_empty() && self.events.is_empty() && self.retired.is_empty() && !self.drained
+    }
+}
+
+/// How the core fills its effects; public for doubles of the core and for tools.
+impl Effects {
+    /// Adds a frame that transmits of this turn may share; its index.
+    pub fn push_frame(&mut self, frame: [u8; FRAME_LEN]) -> u32 {
         let index = self.frames.len() as u32;
         self.frames.push(frame);
         index
     }
 
-    pub(crate) fn voice(&mut self, path: Path, frame: u32, client: ClientId, slot: Slot) {
+    /// Adds a burst: the shared frame of that index, with the receiver's own ID and slot.
+    pub fn push_voice(&mut self, path: Path, frame: u32, client: ClientId, slot: Slot) {
         self.transmits.push(Transmit { path, payload: Payload::Voice { frame, client, slot } });
     }
 
-    pub(crate) fn control(&mut self, path: Path, message: &[u8]) {
+    /// Adds a control datagram; what lies behind [`CONTROL_LEN`] bytes is cut.
+    pub fn push_control(&mut self, path: Path, message: &[u8]) {
         self.transmits.push(Transmit { path, payload: Payload::Control(ControlBytes::new(message)) });
     }
 
-    pub(crate) fn report(&mut self, event: ReportEvent) {
+    /// Adds an event.
+    pub fn push_event(&mut self, event: ReportEvent) {
         self.events.push(event);
     }
 
-    pub(crate) fn retire(&mut self, config: Box<Config>) {
+    /// Adds a table that was replaced.
+    pub fn push_retired(&mut self, config: Box<Config>) {
         self.retired.push(config);
     }
 
-    pub(crate) fn set_drained(&mut self) {
+    /// The orderly end is complete.
+    pub fn set_drained(&mut self) {
         self.drained = true;
     }
 }

@@ -145,12 +145,12 @@ impl Core {
 
     fn replace(&mut self, now: Now, config: Box<Config>, effects: &mut Effects) {
         if self.drain.is_some() {
-            return effects.retire(config);
+            return effects.push_retired(config);
         }
         let mut turn = Turn { now, shared: &mut self.shared, effects };
         self.routing.set_policy(config.policy);
         let (kept, closed) = self.access.replace(&mut turn, &config, &mut self.routing);
         turn.report(report::What::Reloaded { kept, closed });
-        effects.retire(core::mem::replace(&mut self.config, config));
+        effects.push_retired(core::mem::replace(&mut self.config, config));
     }
 }

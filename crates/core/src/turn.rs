@@ -57,7 +57,7 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     pub(crate) fn report(&mut self, what: What) {
-        self.effects.report(ReportEvent { at: self.now.wall, what });
+        self.effects.push_event(ReportEvent { at: self.now.wall, what });
     }
 
     pub(crate) fn refuse(&mut self, why: Refusal) {
@@ -70,7 +70,7 @@ impl Turn<'_> {
 
     pub(crate) fn answer(&mut self, path: Path, message: ServerMessage<'_>) {
         let mut buffer = [0; MAX_DATAGRAM];
-        self.effects.control(path, message.emit(&mut buffer));
+        self.effects.push_control(path, message.emit(&mut buffer));
     }
 
     pub(crate) fn next_session(&mut self) -> SessionNo {

@@ -67,14 +67,14 @@ impl Routing {
             }
             if entry == Entry::AfterHeader {
                 let header = record.presentation.header(turn.effects, frame, member.rf_tg);
-                turn.effects.voice(path, header, client, member.slot);
+                turn.effects.push_voice(path, header, client, member.slot);
             }
             let shared = if member.rf_tg == record.presentation.rf_tg() {
-                *untouched.get_or_insert_with(|| turn.effects.share(frame.to_frame()))
+                *untouched.get_or_insert_with(|| turn.effects.push_frame(frame.to_frame()))
             } else {
                 record.presentation.mapped(turn.effects, frame, member.rf_tg)
             };
-            turn.effects.voice(path, shared, client, member.slot);
+            turn.effects.push_voice(path, shared, client, member.slot);
             line.send(bid, now);
         }
     }
@@ -95,7 +95,7 @@ impl Routing {
             let Some(station) = self.stations.get(member.session) else { continue };
             let line = station.line(member.slot);
             if line.hears(Feed::Call(call)) && line.sent.is_some_and(|sent| sent.rf_tg == member.rf_tg) {
-                turn.effects.control(station.info.path, &message);
+                turn.effects.push_control(station.info.path, &message);
             }
         }
     }

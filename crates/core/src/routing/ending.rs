@@ -83,7 +83,7 @@ impl Routing {
         if let Some(record) = self.calls.get_mut(call) {
             let seq = record.progress.next_seq();
             let frame = record.presentation.terminator(turn.effects, rf_tg, seq);
-            turn.effects.voice(path, frame, client, slot);
+            turn.effects.push_voice(path, frame, client, slot);
         }
     }
 
@@ -111,7 +111,7 @@ impl Routing {
                 _ => record.presentation.terminator(turn.effects, member.rf_tg, seq),
             };
             made = Some((member.rf_tg, frame));
-            turn.effects.voice(path, frame, client, member.slot);
+            turn.effects.push_voice(path, frame, client, member.slot);
         }
     }
 }

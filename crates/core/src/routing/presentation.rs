@@ -96,7 +96,7 @@ impl Presentation {
         let fragments = alias.unwrap_or(variant.coding.fragments());
         let mut bytes = frame.to_frame();
         rewrite::map_talkgroup(&mut bytes, frame.kind(), rf_tg, &variant.coding, &fragments);
-        let made = effects.share(bytes);
+        let made = effects.push_frame(bytes);
         variant.frame = Some(made);
         made
     }
@@ -121,7 +121,7 @@ impl Presentation {
     }
 
     fn share(&self, effects: &mut Effects, rf_tg: RfTg, seq: u8, kind: FrameKind, burst: Burst) -> u32 {
-        effects.share(
+        effects.push_frame(
             Dmrd {
                 seq,
                 source: self.source,

@@ -152,8 +152,8 @@ impl Echoes {
             next += 1;
             match free {
                 Ok(()) => {
-                    let shared = turn.effects.share(echo.frame(frame).emit());
-                    turn.effects.voice(station.info.path, shared, station.info.who.client, echo.slot);
+                    let shared = turn.effects.push_frame(echo.frame(frame).emit());
+                    turn.effects.push_voice(station.info.path, shared, station.info.who.client, echo.slot);
                     station.line_mut(echo.slot).send(bid, now);
                 }
                 Err(why) => turn.refuse(why),

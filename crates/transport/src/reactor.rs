@@ -1,0 +1,500 @@
+//! The one loop: poll, give the core what came and what is due, carry out what it wants. Owns the thread's order of work
+//! and the orderly end; never decides what is sent, never logs, and blocks only in the poll. Source: design §3, §4.
+
+use crate::clock;
+use crate::counters::{Counters, SocketCounters};
+use crate::endpoint::Endpoint;
+use crate::socket::{BoundSocket, Settings};
+use crate::sys::batch::{BATCH, ReceiveBatch, SendBatch};
+use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
+use crossbeam_channel::Receiver;
+use mio::{Events, Interest, Poll, Token, Waker};
+use ragchew_core::net::SocketId;
+use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, limits};
+use signal_hook_mio::v1_0::Signals;
+use std::io;
+use std::time::Duration;
+
+/// Datagrams that one socket may bring in a turn; then the others have theirs.
+pub const RECEIVE_BUDGET: usize = 2 * BATCH;
+/// Commands that are obeyed in a turn.
+pub const COMMAND_BUDGET: usize = 4;
+/// Pause before another try of a call that failed without the poll telling when it may work again.
+pub const RETRY_AFTER: Span = Span::millis(5);
+/// How long the core may take to tell everybody that the server stops.
+pub const DRAIN_LIMIT: Span = Span::secs(2);
+/// How long the kernel may take, after that, to accept what still waits.
+pub const FLUSH_LIMIT: Span = Span::secs(2);
+/// Transmits for which there is room from the start.
+pub const TRANSMIT_CAPACITY: usize = 2 * limits::EFFECTS_SOFT_LIMIT;
+
+const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const FIRST_SOCKET: usize = 2;
+const POLL_EVENTS: usize = 256;
+
+/// What the reactor drives: [`Core`], or a double in tests and tools.
+pub trait PacketPlane {
+    /// As [`Core::handle`].
+    fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects);
+    /// As [`Core::next_deadline`].
+    fn next_deadline(&self) -> Option<Mono>;
+}
+
+impl PacketPlane for Core {
+    fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        Core::handle(self, now, input, effects);
+    }
+
+    fn next_deadline(&self) -> Option<Mono> {
+        Core::next_deadline(self)
+    }
+}
+
+/// How far the orderly end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Running,
+    /// The core tells everybody, at most until then.
+    Draining(Mono),
+    /// What waits is sent, at most until then.
+    Flushing(Mono),
+    Ended,
+}
+
+/// The transport's thread, ready to run.
+pub struct Reactor<P = Core> {
+    plane: P,
+    effects: Effects,
+    poll: Poll,
+    polled: Events,
+    signals: Signals,
+    commands: Receiver<Command>,
+    wiring: Wiring,
+    endpoints: Vec<Endpoint>,
+    receiving: ReceiveBatch,
+    sending: SendBatch,
+    stage: Stage,
+    /// The core said that everybody was told.
+    drained: bool,
+    /// Whose turn it is to be read first.
+    first: usize,
+    /// What sockets counted that are closed by now.
+    closed: SocketCounters,
+    turns: u64,
+    events_lost: u64,
+    notices_lost: u64,
+    unroutable: u64,
+}
+
+impl<P: PacketPlane> Reactor<P> {
+    /// Takes over `sockets` and the signals TERM, INT, HUP and USR1 of the process. Nothing is received before
+    /// [`Self::run`], but datagrams wait in the kernel from here on.
+    ///
+    /// # Errors
+    /// When the system refuses a poll, a waker or signal handlers, or two sockets have the same number.
+    pub fn new(plane: P, sockets: Vec<BoundSocket>, settings: &Settings, wiring: Wiring) -> io::Result<(Self, Handle)> {
+        let poll = Poll::new()?;
+        let (handle, commands) = Handle::new(Waker::new(poll.registry(), WAKER)?);
+        let mut signals = Signals::new([libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let mut reactor = Self {
+            plane,
+            effects: Effects::with_capacity(TRANSMIT_CAPACITY),
+            poll,
+            polled: Events::with_capacity(POLL_EVENTS),
+            signals,
+            commands,
+            wiring,
+            endpoints: Vec::new(),
+            receiving: ReceiveBatch::new(settings.batched),
+            sending: SendBatch::new(settings.batched),
+            stage: Stage::Running,
+            drained: false,
+            first: 0,
+            closed: SocketCounters::default(),
+            turns: 0,
+            events_lost: 0,
+            notices_lost: 0,
+            unroutable: 0,
+        };
+        reactor.adopt(sockets)?;
+        Ok((reactor, handle))
+    }
+
+    /// Runs until the orderly end, by SIGTERM, SIGINT or [`Command::Drain`]; a second signal ends it at once. After the
+    /// begin of the end it takes at most [`DRAIN_LIMIT`] and [`FLUSH_LIMIT`]. Gives what was counted.
+    ///
+    /// # Errors
+    /// When the poll itself fails; all sockets are closed then too.
+    pub fn run(mut self) -> io::Result<Counters> {
+        while self.stage != Stage::Ended {
+            self.turn()?;
+        }
+        Ok(self.counters())
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.turns += 1;
+        self.receive();
+        self.meet_deadline();
+        self.obey();
+        self.settle();
+        Ok(())
+    }
+
+    /// Blocks until something happened or is due, and marks what it was.
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.timeout(clock::now().mono);
+        let mut signalled = false;
+        match self.poll.poll(&mut self.polled, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(()) => {
+                for event in &self.polled {
+                    match event.token() {
+                        // Commands are looked for in every turn.
+                        WAKER => {}
+                        SIGNALS => signalled = true,
+                        Token(socket) => {
+                            let found = self.endpoints.iter_mut().find(|e| token(e.id) == Token(socket));
+                            if let Some(endpoint) = found {
+                                if event.is_readable() || event.is_error() {
+                                    endpoint.became_readable();
+                                }
+                                if event.is_writable() || event.is_error() {
+                                    endpoint.became_writable();
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let now = clock::now();
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.retry(now.mono));
+        if signalled {
+            self.heed_signals(now);
+        }
+        Ok(())
+    }
+
+    /// How long the poll may block; `None`: until something happens.
+    fn timeout(&self, now: Mono) -> Option<Duration> {
+        if !self.commands.is_empty() || self.endpoints.iter().any(Endpoint::is_readable) {
+            return Some(Duration::ZERO);
+        }
+        let (core, end) = match self.stage {
+            Stage::Running => (self.plane.next_deadline(), None),
+            Stage::Draining(until) => (self.plane.next_deadline(), Some(until)),
+            Stage::Flushing(until) => (None, Some(until)),
+            Stage::Ended => (None, Some(now)),
+        };
+        let retries = self.endpoints.iter().filter_map(Endpoint::retry_at).min();
+        let next = [core, end, retries].into_iter().flatten().min()?;
+        Some(Duration::from_nanos(next.since(now).0))
+    }
+
+    fn heed_signals(&mut self, now: Now) {
+        let (mut ends, mut reload, mut report) = (0, false, false);
+        for signal in self.signals.pending() {
+            match signal {
+                libc::SIGTERM | libc::SIGINT => ends += 1,
+                libc::SIGHUP => reload = true,
+                libc::SIGUSR1 => report = true,
+                _ => {}
+            }
+        }
+        if report {
+            self.report_counters();
+        }
+        if reload && self.stage == Stage::Running {
+            self.notify(Notice::ReloadRequested);
+        }
+        for _ in 0..ends {
+            if self.stage == Stage::Running {
+                self.drain(now);
+            } else if self.stage != Stage::Ended {
+                self.notify(Notice::DrainCutShort(CutShort::SecondSignal));
+                self.stage = Stage::Ended;
+            }
+        }
+    }
+
+    /// Lets every readable socket bring its share, each turn beginning with another one.
+    fn receive(&mut self) {
+        let count = self.endpoints.len();
+        for step in 0..count {
+            self.receive_from((self.first + step) % count);
+        }
+        self.first = self.first.wrapping_add(1) % count.max(1);
+    }
+
+    fn receive_from(&mut self, index: usize) {
+        let mut budget = RECEIVE_BUDGET;
+        while budget > 0 {
+            let now = clock::now();
+            let Some(endpoint) = self.endpoints.get_mut(index).filter(|endpoint| endpoint.is_readable()) else {
+                return;
+            };
+            let got = endpoint.receive(&mut self.receiving, budget, now.mono);
+            budget = budget.saturating_sub(got);
+            for place in 0..got {
+                self.hand_in(index, place, now);
+            }
+            self.carry_out(now);
+        }
+    }
+
+    /// Gives one datagram of the batch to the core.
+    fn hand_in(&mut self, index: usize, place: usize, now: Now) {
+        let (Some(endpoint), Some(incoming)) = (self.endpoints.get_mut(index), self.receiving.get(place)) else {
+            return;
+        };
+        if let Some((path, bytes)) = endpoint.admit(&incoming) {
+            self.plane.handle(now, Input::Datagram { path, bytes }, &mut self.effects);
+            if self.effects.past_soft_limit() {
+                self.carry_out(now);
+            }
+        }
+    }
+
+    fn meet_deadline(&mut self) {
+        let now = clock::now();
+        let active = matches!(self.stage, Stage::Running | Stage::Draining(_));
+        if active && self.plane.next_deadline().is_some_and(|at| at <= now.mono) {
+            self.plane.handle(now, Input::Deadline, &mut self.effects);
+            self.carry_out(now);
+        }
+    }
+
+    fn obey(&mut self) {
+        for _ in 0..COMMAND_BUDGET {
+            let Ok(command) = self.commands.try_recv() else { return };
+            match command {
+                Command::Drain => self.drain(clock::now()),
+                Command::Counters => self.report_counters(),
+                Command::Replace { config, open, close } => self.replace(config, open, &close),
+            }
+        }
+    }
+
+    /// The end of a turn: what waits is sent, the poll learns what is of interest, the orderly end goes on.
+    fn settle(&mut self) {
+        let now = clock::now();
+        for endpoint in &mut self.endpoints {
+            endpoint.flush(now.mono, &mut self.sending);
+            endpoint.follow(self.poll.registry(), token(endpoint.id), now.mono);
+        }
+        self.advance(now.mono);
+    }
+
+    /// Puts what the core wants where it belongs and forgets it.
+    fn carry_out(&mut self, now: Now) {
+        self.drained |= self.effects.drained();
+        let mut index = 0;
+        for transmit in self.effects.transmits() {
+            let id = transmit.path.socket;
+            // Transmits come in runs for one socket.
+            if self.endpoints.get(index).is_none_or(|endpoint| endpoint.id != id) {
+                index = self.endpoints.iter().position(|endpoint| endpoint.id == id).unwrap_or(usize::MAX);
+            }
+            match self.endpoints.get_mut(index) {
+                Some(endpoint) => endpoint.push(&self.effects, transmit, now.mono, &mut self.sending),
+                None => self.unroutable += 1,
+            }
+        }
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.flush(now.mono, &mut self.sending));
+        for event in self.effects.events() {
+            self.events_lost += u64::from(self.wiring.events.try_send(*event).is_err());
+        }
+        for config in self.effects.take_retired() {
+            self.retire(config);
+        }
+        self.effects.clear();
+    }
+
+    /// Begins the orderly end. From here on the core sees no datagrams.
+    fn drain(&mut self, now: Now) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        self.stage = Stage::Draining(now.mono + DRAIN_LIMIT);
+        self.notify(Notice::DrainStarted);
+        self.endpoints.iter_mut().for_each(Endpoint::stop_receiving);
+        self.plane.handle(now, Input::Drain, &mut self.effects);
+        self.carry_out(now);
+    }
+
+    fn advance(&mut self, now: Mono) {
+        if let Stage::Draining(until) = self.stage {
+            if !self.drained && now < until {
+                return;
+            }
+            if !self.drained {
+                self.notify(Notice::DrainCutShort(CutShort::Core));
+            }
+            self.stage = Stage::Flushing(now + FLUSH_LIMIT);
+        }
+        if let Stage::Flushing(until) = self.stage {
+            let left: usize = self.endpoints.iter().map(Endpoint::waiting).sum();
+            if left > 0 && now < until {
+                return;
+            }
+            if left > 0 {
+                self.notify(Notice::DrainCutShort(CutShort::Rings(left)));
+            }
+            self.stage = Stage::Ended;
+        }
+    }
+
+    fn replace(&mut self, config: Box<Config>, open: Vec<BoundSocket>, close: &[SocketId]) {
+        let adopted = match self.stage {
+            Stage::Running => self.adopt(open),
+            _ => Err(io::Error::other("the server is about to stop")),
+        };
+        if let Err(error) = adopted {
+            self.retire(config);
+            self.notify(Notice::ReplaceRefused(error));
+            return;
+        }
+        let now = clock::now();
+        self.plane.handle(now, Input::Replace(config), &mut self.effects);
+        self.carry_out(now);
+        for endpoint in self.endpoints.iter_mut().filter(|endpoint| close.contains(&endpoint.id)) {
+            endpoint.deregister(self.poll.registry());
+            self.closed += endpoint.counters;
+        }
+        self.endpoints.retain(|endpoint| !close.contains(&endpoint.id));
+        self.notify(Notice::Replaced);
+    }
+
+    /// Takes over all of `sockets` or none.
+    fn adopt(&mut self, sockets: Vec<BoundSocket>) -> io::Result<()> {
+        let before = self.endpoints.len();
+        for bound in sockets {
+            if let Err(error) = self.adopt_one(bound) {
+                for mut endpoint in self.endpoints.drain(before..) {
+                    endpoint.deregister(self.poll.registry());
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt_one(&mut self, bound: BoundSocket) -> io::Result<()> {
+        let id = bound.id();
+        if self.endpoints.iter().any(|endpoint| endpoint.id == id) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("there are two sockets number {}", id.0)));
+        }
+        let mut endpoint = Endpoint::new(bound);
+        endpoint.register(self.poll.registry(), token(id))?;
+        self.endpoints.push(endpoint);
+        Ok(())
+    }
+
+    /// Freeing a large table takes time, so somebody else does it if he can.
+    fn retire(&mut self, config: Box<Config>) {
+        drop(self.wiring.retired.try_send(config));
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        self.notices_lost += u64::from(self.wiring.notices.try_send(notice).is_err());
+    }
+
+    fn report_counters(&mut self) {
+        let counters = Box::new(self.counters());
+        self.notify(Notice::Counters(counters));
+    }
+
+    fn counters(&self) -> Counters {
+        let mut total = self.closed;
+        self.endpoints.iter().for_each(|endpoint| total += endpoint.counters);
+        Counters {
+            total,
+            sockets: self.endpoints.iter().map(|endpoint| (endpoint.id, endpoint.counters)).collect(),
+            turns: self.turns,
+            events_lost: self.events_lost,
+            notices_lost: self.notices_lost,
+            unroutable: self.unroutable,
+        }
+    }
+}
+
+fn token(id: SocketId) -> Token {
+    Token(FIRST_SOCKET + usize::from(id.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::{SocketSpec, bind};
+    use crossbeam_channel::bounded;
+    use ragchew_core::net::{LocalIp, Path};
+    use std::net::{SocketAddr, UdpSocket};
+
+    /// Tells one client that the server stops, and is drained.
+    struct Farewell(SocketAddr);
+
+    impl PacketPlane for Farewell {
+        fn handle(&mut self, _: Now, input: Input<'_>, effects: &mut Effects) {
+            if matches!(input, Input::Drain) {
+                let path = Path { socket: SocketId(0), local: LocalIp::Unknown, remote: self.0 };
+                effects.push_control(path, b"MSTCL");
+                effects.set_drained();
+            }
+        }
+
+        fn next_deadline(&self) -> Option<Mono> {
+            None
+        }
+    }
+
+    /// Drains while the kernel takes nothing for `full`; what was counted, why it was cut short, and what the client got.
+    fn drain_while_full(full: Span) -> (Counters, Option<CutShort>, bool) {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_nonblocking(true).unwrap();
+        let settings = Settings::default();
+        let spec = SocketSpec { id: SocketId(0), address: "127.0.0.1:0".parse().unwrap() };
+        let socket = bind(spec, &settings).unwrap();
+        let (notices, heard) = bounded(4);
+        let wiring = Wiring { events: bounded(1).0, notices, retired: bounded(1).0 };
+        let plane = Farewell(client.local_addr().unwrap());
+        let (mut reactor, handle) = Reactor::new(plane, vec![socket], &settings, wiring).unwrap();
+        reactor.endpoints[0].pretend_full(clock::now().mono + full);
+        handle.send(Command::Drain).unwrap();
+        let counters = reactor.run().unwrap();
+        let cut = heard.try_iter().find_map(|notice| match notice {
+            Notice::DrainCutShort(why) => Some(why),
+            _ => None,
+        });
+        (counters, cut, client.recv(&mut [0; 8]).is_ok())
+    }
+
+    #[test]
+    fn a_drain_waits_until_the_kernel_took_what_is_left() {
+        let (counters, cut, told) = drain_while_full(Span::millis(30));
+        assert_eq!((counters.total.sent, cut, told), (1, None, true));
+        assert!(counters.turns < 20, "{} turns: the poll does not block", counters.turns);
+    }
+
+    #[test]
+    fn a_kernel_that_stays_full_ends_the_drain_at_its_limit() {
+        let (counters, cut, told) = drain_while_full(Span::minutes(1));
+        assert_eq!((counters.total.sent, cut, told), (0, Some(CutShort::Rings(1)), false));
+    }
+
+    #[test]
+    fn the_reactor_of_the_core_may_run_on_a_thread_of_its_own() {
+        fn sendable<T: Send + 'static>() {}
+        sendable::<Reactor<Core>>();
+        sendable::<Handle>();
+    }
+
+    #[test]
+    fn the_whole_orderly_end_fits_into_five_seconds() {
+        assert!(DRAIN_LIMIT.0 + FLUSH_LIMIT.0 < Span::secs(5).0);
+    }
+}

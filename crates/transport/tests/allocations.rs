@@ -1,0 +1,102 @@
+//! Once warm, a datagram costs no allocation: receive, core, rings, send. Source: design §2 property 2.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::*;
+use ragchew_core::effects::FRAME_LEN;
+use ragchew_core::id::{ClientId, Slot};
+use ragchew_core::report::{ReportEvent, What};
+use ragchew_core::{Effects, Input, Span};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts the allocations of each thread apart, because tests allocate as they like.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+// SAFETY: everything is the system allocator's; counting in a thread-local without destructor allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of the reactor's thread while `rounds` datagrams are answered, each with four bursts, an event that is
+/// taken and a deadline.
+fn allocations_of(server: &Server, allocations: &AtomicU64, rounds: usize, datagram: &[u8]) -> u64 {
+    let client = client("127.0.0.1:0");
+    let mut buffer = [0; 64];
+    let mut before = None;
+    for _ in 0..rounds {
+        client.send_to(datagram, server.addresses[0]).unwrap();
+        for _ in 0..5 {
+            client.recv(&mut buffer).unwrap();
+        }
+        server.ends.events.recv_timeout(BOUND).unwrap();
+        before.get_or_insert_with(|| allocations.load(Ordering::SeqCst));
+    }
+    allocations.load(Ordering::SeqCst) - before.unwrap()
+}
+
+/// A datagram on which the double allocates.
+const SPEND: &[u8] = b"SPEND";
+
+#[test]
+fn the_warm_path_of_a_datagram_allocates_nothing() {
+    for batched in [true, false] {
+        let allocations = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&allocations);
+        let server = Server::start(&["127.0.0.1:0"], batched, move |now, input, effects: &mut Effects, deadline| {
+            match input {
+                Input::Datagram { path, bytes } => {
+                    if bytes == SPEND {
+                        std::hint::black_box(bytes.to_vec());
+                    }
+                    let frame = effects.push_frame([0; FRAME_LEN]);
+                    for client in 0..4 {
+                        effects.push_voice(path, frame, ClientId(client), Slot::One);
+                    }
+                    effects.push_control(path, bytes);
+                    let what = What::Reloaded { kept: 0, closed: 0 };
+                    effects.push_event(ReportEvent { at: now.wall, what });
+                    *deadline = Some(now.mono + Span::millis(1));
+                }
+                Input::Deadline => *deadline = None,
+                Input::Drain => effects.set_drained(),
+                Input::Replace(_) => {}
+            }
+            count.store(ALLOCATIONS.get(), Ordering::SeqCst);
+        });
+        allocations_of(&server, &allocations, 100, b"DMRD");
+        assert_eq!(allocations_of(&server, &allocations, 1_000, b"DMRD"), 0);
+        // The count is of the right thread: a core that does allocate is noticed.
+        assert!(allocations_of(&server, &allocations, 10, SPEND) >= 9);
+        server.stop();
+    }
+}
