@@ -126,6 +126,19 @@ fn s_079_a_conference_under_two_numbers_on_one_slot_is_delivered_under_one() {
 }
 
 #[test]
+fn s_079_a_conference_under_two_numbers_on_one_slot_ends_once() {
+    for options in ["TS2=91;DIAL=91", "DIAL=91;TS2=91,92"] {
+        let mut w = with([(A, options), (B, "")]);
+        let sent = w.call(B, call(91, 1, 0x7910, 3).without_terminator());
+        w.wait(10_000);
+        let heard = w.heard(A);
+        assert_eq!(heard.len(), sent.frames.len() + 1);
+        let last = sent.frames.len() - 1;
+        w.assert_made_terminator(&heard[last + 1], &sent, last, heard[0].tg, 2);
+    }
+}
+
+#[test]
 fn s_111_a_call_right_after_the_start_is_delivered() {
     for began in [Mono(0), Mono(1), Mono(0) + Span::secs(1)] {
         let mut w = World::beginning_at(began, |config| config.policy.first_call = FirstCall::Pass);

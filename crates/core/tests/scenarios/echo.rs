@@ -2,6 +2,7 @@
 
 use crate::support::calls::FRAME;
 use crate::support::{A, B, C, Heard, Kind, SentCall, World, asserts, call};
+use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{Destination, What};
 
 /// `heard` is what was sent, from `start` on: each frame at its place in the sequence, under a stream ID of the server's.
@@ -62,6 +63,22 @@ fn s_213_a_call_without_terminator_is_played_after_its_timeout() {
         assert_eq!(heard.pop().map(|last| last.kind), Some(Kind::Terminator));
     }
     assert_played(&heard, &sent, sent.end() + 5_000 + 2_000);
+}
+
+#[test]
+fn s_213_a_call_to_the_echo_while_it_plays_is_not_recorded() {
+    let mut w = World::new();
+    w.login(A);
+    let sent = w.call(A, call(9990, 2, 0x21340, 14));
+    let again = w.key(A, sent.end() + 3_000, call(9990, 2, 0x21341, 2));
+    w.run_until(sent.end() + 30_000);
+    assert_eq!(w.starts(0x21341)[0].1.destination, Destination::Nowhere(Refusal::EchoBusy));
+    assert_eq!(w.count(|what| matches!(what, What::EchoStarted { .. })), 1);
+    let heard = w.heard(A);
+    let talking = again.start()..again.end() + 360;
+    assert!(heard.iter().all(|heard| !talking.contains(&heard.at)), "whoever talks hears nothing");
+    let wanted = sent.frames.iter().map(|(_, frame)| sent.end() + 2_000 + FRAME * u64::from(frame[4]));
+    assert!(heard.iter().map(|heard| heard.at).eq(wanted.filter(|at| !talking.contains(at))), "the rest goes on");
 }
 
 #[test]

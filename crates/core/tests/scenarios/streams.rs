@@ -204,6 +204,20 @@ fn s_124_a_frame_that_is_sent_again_later_is_dropped() {
 }
 
 #[test]
+fn s_124_a_frame_that_is_sent_again_after_a_pause_is_dropped() {
+    let mut w = usual();
+    let mut sent = w.key_edited(A, 100, call(91, 2, 0x12410, 2), |frames| {
+        frames.iter_mut().skip(10).for_each(|(at, _)| *at += 1_500);
+        let (at, again) = (frames[10].0 - 30, frames[4].1.clone());
+        frames.insert(10, (at, again));
+    });
+    w.run_until(sent.end());
+    sent.frames.remove(10);
+    w.assert_reaches(&sent, &[(B, 91, 2)]);
+    assert_eq!(w.core.refusals().get(Refusal::Duplicate), 1);
+}
+
+#[test]
 fn s_125_silence_repeats_itself_and_is_delivered() {
     let mut w = usual();
     let sent = w.key_edited(A, 100, call(91, 2, 0x12500, 4), |frames| {
