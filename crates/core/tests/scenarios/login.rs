@@ -1,7 +1,7 @@
 //! `wire.md` 1.3, 1.4 and 1.6: what the scenarios of `behaviour.md` take for granted about logging in and leaving.
 
 use crate::support::calls::SentCall;
-use crate::support::client::{path_from, rptc, rptk, usual_id, usual_path, with_id};
+use crate::support::client::{path_from, rptc, rptk, rpto, usual_id, usual_path, with_id};
 use crate::support::world::PASSPHRASE;
 use crate::support::{A, B, C, World, call};
 use ragchew_core::access::acl::{Acl, MAX_CLIENT};
@@ -161,6 +161,23 @@ fn refusals_are_limited_to_5_a_second_and_source() {
     assert_eq!(naks(&mut w, 20), 1);
     w.wait(1_000);
     assert_eq!(naks(&mut w, 20), 5);
+}
+
+#[test]
+fn options_are_heard_5_times_and_then_once_a_second_and_repeats_cost_nothing() {
+    let mut w = World::new();
+    w.login(A);
+    let (id, path) = (usual_id(A), usual_path(A));
+    let answered = |w: &mut World, tg: u32| !w.answers(path, &rpto(id, format!("TS1={tg}"))).is_empty();
+    w.wait(10_000);
+    assert_eq!(
+        [91, 92, 93, 94, 95, 95, 96].map(|tg| answered(&mut w, tg)),
+        [true, true, true, true, true, true, false]
+    );
+    assert_eq!(w.options_in_force(A).statics, [1, 0]);
+    w.wait(1_000);
+    assert!(answered(&mut w, 97) && !answered(&mut w, 98));
+    assert_eq!(w.listeners(97), [(A, 97, 1)]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ragchew_core::net::{LocalIp, Path, SocketId};
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{SubscriptionEnd, What};
 use ragchew_core::{Core, Effects, Input};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
 
 const OPCODES: [&[u8]; 16] = [
@@ -311,8 +311,8 @@ fn s_239_a_step_of_the_wall_clock_moves_no_timer() {
 /// an echo, or two calls interleaved on one slot.
 #[derive(Default)]
 struct MixUps {
-    speakers: HashMap<u32, Name>,
-    lines: HashMap<(Name, u8), [(u32, u64); 2]>,
+    speakers: BTreeMap<u32, Name>,
+    lines: BTreeMap<(Name, u8), [(u32, u64); 2]>,
     frames: usize,
 }
 

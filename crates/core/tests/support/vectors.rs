@@ -1,11 +1,11 @@
 //! The golden vectors under `testdata/`. Reads them once; changes nothing.
 
 use super::coding::Burst;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-fn all() -> &'static HashMap<String, serde_json::Value> {
-    static ALL: OnceLock<HashMap<String, serde_json::Value>> = OnceLock::new();
+fn all() -> &'static BTreeMap<String, serde_json::Value> {
+    static ALL: OnceLock<BTreeMap<String, serde_json::Value>> = OnceLock::new();
     ALL.get_or_init(|| {
         let text = include_str!("../../../../testdata/vectors.json");
         let file: serde_json::Value = serde_json::from_str(text).unwrap();
