@@ -1,6 +1,8 @@
 //! The warm packet path of the core allocates nothing: a counting allocator around calls with ten receivers, mapped and
 //! unmapped, repeated frames, pings, refusals and timers.
 
+#![allow(clippy::unwrap_used)]
+
 use ragchew_core::config::{ClientOverride, Defaults, Listener, Passphrase, TgMap};
 use ragchew_core::dmr::{ColourCode, FullLcCoding, LinkControl, header_burst, terminator_burst, voice_burst};
 use ragchew_core::id::{ClientId, ConferenceTg, ListenerId, RadioId, RfTg, Slot, StreamId};

@@ -68,7 +68,7 @@ impl Access {
         };
         match message {
             ClientMessage::Frame(frame) => self.frame(turn, listener, routing, &path, &frame),
-            ClientMessage::Ping { client } => self.ping(turn, listener, &path, client),
+            ClientMessage::Ping { client } => self.ping(turn, listener, routing, &path, client),
             ClientMessage::Login { client } => self.login(turn, listener, &path, client),
             ClientMessage::Answer { client, hash } => self.answer(turn, listener, routing, &path, client, hash),
             ClientMessage::Config { client, config } => self.configure(turn, listener, routing, &path, client, &config),
@@ -113,11 +113,16 @@ impl Access {
         routing.frame(turn, listener, session, frame);
     }
 
-    fn ping(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+    fn ping(&mut self, turn: &mut Turn<'_>, listener: &Listener, routing: &mut Routing, path: &Path, client: ClientId) {
         match self.running(listener.id, path, client) {
             Ok(session) => {
                 if let Some(record) = self.sessions.get_mut(session) {
                     record.alive(turn.now.mono);
+                    if record.path != *path {
+                        // The client reaches us by another address of ours: voice has to leave from there.
+                        record.path = *path;
+                        routing.repath(session, *path);
+                    }
                 }
                 turn.answer(*path, ServerMessage::Pong(client));
             }
