@@ -14,7 +14,7 @@ const MAX_FILE: u64 = 4_096;
 /// What the field's sample files say; everybody knows it.
 const WELL_KNOWN: [&str; 3] = ["passw0rd", "password", "s3cr37w0rd"];
 
-/// Reads a passphrase; an empty one is a warning, since it lets everybody in.
+/// Reads a passphrase; an empty one is a warning, since anybody guesses it.
 pub(super) fn passphrase(w: &mut Walker, item: &Item<'_>, around: &Surroundings<'_>) -> Option<Passphrase> {
     match &item.node.value {
         Value::Scalar { text, .. } => {
