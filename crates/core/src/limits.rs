@@ -50,8 +50,10 @@ pub const FAILED_LOGIN_PAUSE: Span = Span::secs(30);
 pub const NAK_PER_SOURCE: Rate = Rate::new(5, Span::millis(200));
 /// MSTNAK in all.
 pub const NAK_TOTAL: Rate = Rate::new(1_000, Span::millis(1));
-/// Rows of four buckets in each table of strangers (96 bytes a row).
-pub const STRANGER_ROWS: usize = 4_096;
+/// Events about strangers, in all.
+pub const STRANGER_EVENTS: Rate = Rate::new(200, Span::millis(20));
+/// Rows of four buckets in each table of strangers (64 bytes a row).
+pub const STRANGER_ROWS: usize = 2_048;
 /// OPTIONS of a session.
 pub const OPTIONS_RATE: Rate = Rate::new(5, Span::secs(1));
 

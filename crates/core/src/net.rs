@@ -45,6 +45,14 @@ impl Path {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SourcePrefix(u64, bool);
 
+impl SourcePrefix {
+    /// Family and prefix as bytes, big-endian.
+    pub fn to_bytes(self) -> [u8; 9] {
+        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
+        [u8::from(self.1), a, b, c, d, e, f, g, h]
+    }
+}
+
 impl From<IpAddr> for SourcePrefix {
     fn from(address: IpAddr) -> Self {
         match address {

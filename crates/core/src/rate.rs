@@ -3,7 +3,6 @@
 
 use crate::table::TableKey;
 use crate::time::{Mono, Span};
-use core::hash::{BuildHasher, Hash};
 
 /// How a bucket fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +44,8 @@ impl Bucket {
 const WAYS: usize = 4;
 
 /// Small values by key, four places a row. Its memory is set when it is made and never grows: without a place for a key,
-/// the value of its row that ranks lowest makes room.
+/// the value of its row that ranks lowest makes room. Keys are bytes, because which row one falls into can be seen from
+/// outside and has to be the same on every machine.
 #[derive(Clone, Debug)]
 pub struct Rows<T> {
     key: TableKey,
@@ -59,20 +59,20 @@ impl<T: Copy + Default> Rows<T> {
     }
 
     /// The value of `who`, if it has a place.
-    pub fn get<K: Hash>(&self, who: &K) -> Option<&T> {
+    pub fn get(&self, who: &[u8]) -> Option<&T> {
         let tag = self.tag(who);
         self.rows.get(self.row(tag))?.iter().find(|(t, _)| *t == tag).map(|(_, value)| value)
     }
 
     /// The value of `who`, if it has a place, to change it.
-    pub fn get_mut<K: Hash>(&mut self, who: &K) -> Option<&mut T> {
+    pub fn get_mut(&mut self, who: &[u8]) -> Option<&mut T> {
         let tag = self.tag(who);
         let row = self.row(tag);
         self.rows.get_mut(row)?.iter_mut().find(|(t, _)| *t == tag).map(|(_, value)| value)
     }
 
     /// The value of `who`, in a place that is made for it when it has none.
-    pub fn entry<K: Hash>(&mut self, who: &K, rank: impl Fn(&T) -> u64) -> Option<&mut T> {
+    pub fn entry(&mut self, who: &[u8], rank: impl Fn(&T) -> u64) -> Option<&mut T> {
         let tag = self.tag(who);
         let row = self.row(tag);
         let row = self.rows.get_mut(row)?;
@@ -88,8 +88,8 @@ impl<T: Copy + Default> Rows<T> {
     }
 
     /// Never 0, which marks an empty place.
-    fn tag<K: Hash>(&self, who: &K) -> u64 {
-        self.key.hash_one(who) | 1
+    fn tag(&self, who: &[u8]) -> u64 {
+        self.key.hash_bytes(&[who]) | 1
     }
 
     fn row(&self, tag: u64) -> usize {
@@ -111,7 +111,7 @@ impl Buckets {
     }
 
     /// Takes a token of `who`; false when there is none.
-    pub fn take<K: Hash>(&mut self, who: &K, now: Mono) -> bool {
+    pub fn take(&mut self, who: &[u8], now: Mono) -> bool {
         let rate = self.rate;
         self.rows.entry(who, |bucket| bucket.full_at.0).is_none_or(|bucket| bucket.take(rate, now))
     }
@@ -137,11 +137,11 @@ mod tests {
     fn a_flood_of_keys_never_grows_the_table_and_leaves_recent_buckets_counting() {
         let mut buckets = Buckets::new(TableKey([1; 16]), RATE, 64);
         for who in 0..100_000u32 {
-            buckets.take(&who, Mono(1));
+            buckets.take(&who.to_be_bytes(), Mono(1));
         }
         assert_eq!(buckets.rows.rows.len(), 64);
         let mut one = Buckets::new(TableKey([1; 16]), RATE, 64);
-        assert_eq!([9u32; 4].map(|who| one.take(&who, Mono(1))), [true, true, true, false]);
-        assert!(one.take(&8u32, Mono(1)) && !one.take(&9u32, Mono(1)));
+        assert_eq!([b"nine"; 4].map(|who| one.take(who, Mono(1))), [true, true, true, false]);
+        assert!(one.take(b"eight", Mono(1)) && !one.take(b"nine", Mono(1)));
     }
 }

@@ -51,6 +51,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Self { map: HashMap::with_hasher(key), limit }
     }
 
+    /// Makes room for `more` entries before they come.
+    pub fn reserve(&mut self, more: usize) {
+        self.map.reserve(more.min(self.limit));
+    }
+
     /// The value of `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.map.get(key)

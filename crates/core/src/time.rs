@@ -78,6 +78,9 @@ pub struct Deadlines<K> {
     order: u64,
 }
 
+/// Entries for which there is room from the start.
+const USUAL_DEADLINES: usize = 1_024;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry<K> {
     at: Mono,
@@ -104,7 +107,7 @@ impl<K> Ord for Entry<K> {
 
 impl<K> Default for Deadlines<K> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), order: 0 }
+        Self { heap: BinaryHeap::with_capacity(USUAL_DEADLINES), order: 0 }
     }
 }
 

@@ -1,1 +1,5 @@
-//! placeholder
+//! Ragchew tells the world: everything that is slow or may block, away from the packet plane. Takes events and lines from
+//! bounded channels and never makes a sender wait. Source: design §5.
+#![forbid(unsafe_code)]
+
+pub mod log;

@@ -188,6 +188,12 @@ impl Endpoint {
         }
     }
 
+    /// As if the kernel had no buffers until then: loopback is never full.
+    #[cfg(test)]
+    pub(crate) fn pretend_full(&mut self, until: Mono) {
+        self.outlet = Outlet::Until(until);
+    }
+
     /// Sends what waits, unless the kernel is known to be full.
     pub(crate) fn flush(&mut self, now: Mono, batch: &mut SendBatch) {
         if self.outlet != Outlet::Open || self.rings.is_empty() {

@@ -426,3 +426,75 @@ impl<P: PacketPlane> Reactor<P> {
 fn token(id: SocketId) -> Token {
     Token(FIRST_SOCKET + usize::from(id.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::{SocketSpec, bind};
+    use crossbeam_channel::bounded;
+    use ragchew_core::net::{LocalIp, Path};
+    use std::net::{SocketAddr, UdpSocket};
+
+    /// Tells one client that the server stops, and is drained.
+    struct Farewell(SocketAddr);
+
+    impl PacketPlane for Farewell {
+        fn handle(&mut self, _: Now, input: Input<'_>, effects: &mut Effects) {
+            if matches!(input, Input::Drain) {
+                let path = Path { socket: SocketId(0), local: LocalIp::Unknown, remote: self.0 };
+                effects.push_control(path, b"MSTCL");
+                effects.set_drained();
+            }
+        }
+
+        fn next_deadline(&self) -> Option<Mono> {
+            None
+        }
+    }
+
+    /// Drains while the kernel takes nothing for `full`; what was counted, why it was cut short, and what the client got.
+    fn drain_while_full(full: Span) -> (Counters, Option<CutShort>, bool) {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_nonblocking(true).unwrap();
+        let settings = Settings::default();
+        let spec = SocketSpec { id: SocketId(0), address: "127.0.0.1:0".parse().unwrap() };
+        let socket = bind(spec, &settings).unwrap();
+        let (notices, heard) = bounded(4);
+        let wiring = Wiring { events: bounded(1).0, notices, retired: bounded(1).0 };
+        let plane = Farewell(client.local_addr().unwrap());
+        let (mut reactor, handle) = Reactor::new(plane, vec![socket], &settings, wiring).unwrap();
+        reactor.endpoints[0].pretend_full(clock::now().mono + full);
+        handle.send(Command::Drain).unwrap();
+        let counters = reactor.run().unwrap();
+        let cut = heard.try_iter().find_map(|notice| match notice {
+            Notice::DrainCutShort(why) => Some(why),
+            _ => None,
+        });
+        (counters, cut, client.recv(&mut [0; 8]).is_ok())
+    }
+
+    #[test]
+    fn a_drain_waits_until_the_kernel_took_what_is_left() {
+        let (counters, cut, told) = drain_while_full(Span::millis(30));
+        assert_eq!((counters.total.sent, cut, told), (1, None, true));
+        assert!(counters.turns < 20, "{} turns: the poll does not block", counters.turns);
+    }
+
+    #[test]
+    fn a_kernel_that_stays_full_ends_the_drain_at_its_limit() {
+        let (counters, cut, told) = drain_while_full(Span::minutes(1));
+        assert_eq!((counters.total.sent, cut, told), (0, Some(CutShort::Rings(1)), false));
+    }
+
+    #[test]
+    fn the_reactor_of_the_core_may_run_on_a_thread_of_its_own() {
+        fn sendable<T: Send + 'static>() {}
+        sendable::<Reactor<Core>>();
+        sendable::<Handle>();
+    }
+
+    #[test]
+    fn the_whole_orderly_end_fits_into_five_seconds() {
+        assert!(DRAIN_LIMIT.0 + FLUSH_LIMIT.0 < Span::secs(5).0);
+    }
+}

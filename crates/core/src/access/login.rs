@@ -33,7 +33,9 @@ impl Access {
         }
         if let [Some(salt), _] = turn.shared.secrets.salts(client, path, now) {
             turn.answer(*path, ServerMessage::challenge(salt));
-            turn.report(What::LoginStarted { listener: listener.id, client, remote: path.remote });
+            if self.strangers.may_tell(now) {
+                turn.report(What::LoginStarted { listener: listener.id, client, remote: path.remote });
+            }
         }
     }
 
@@ -183,6 +185,7 @@ impl Access {
             heard: now,
             closing: None,
             armed,
+            close_armed: None,
             took_over: took_over.then_some(now),
             config: None,
             options: None,
@@ -225,8 +228,7 @@ impl Access {
     }
 
     fn refuse_login(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId, why: Refusal) {
-        // Told as often as answered: a flood of strangers must not become a flood of events.
-        if self.try_nak(turn, path, client, why) {
+        if self.try_nak(turn, path, client, why) && self.strangers.may_tell(turn.now.mono) {
             turn.report(What::LoginRefused { listener: listener.id, client, remote: path.remote, why });
         }
     }

@@ -3,7 +3,8 @@
 
 use crate::id::ClientId;
 use crate::limits::{
-    FAILED_LOGIN_PAUSE, FAILED_LOGINS, LOGIN_PER_CLIENT, LOGIN_PER_SOURCE, NAK_PER_SOURCE, NAK_TOTAL, STRANGER_ROWS,
+    FAILED_LOGIN_PAUSE, FAILED_LOGINS, LOGIN_PER_CLIENT, LOGIN_PER_SOURCE, NAK_PER_SOURCE, NAK_TOTAL, STRANGER_EVENTS,
+    STRANGER_ROWS,
 };
 use crate::net::SourcePrefix;
 use crate::rate::{Bucket, Buckets, Rows};
@@ -12,7 +13,7 @@ use crate::time::Mono;
 use core::net::SocketAddr;
 
 /// The two steps of a login that cost a hash; each is limited for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// RPTL.
     Challenge,
@@ -26,13 +27,21 @@ struct Failures {
     ignored_until: Mono,
 }
 
+/// The buckets of one step.
+#[derive(Debug)]
+struct Steps {
+    per_source: Buckets,
+    per_client: Buckets,
+}
+
 /// Limits of strangers.
 #[derive(Debug)]
 pub(crate) struct Strangers {
-    per_source: Buckets,
-    per_client: Buckets,
+    challenges: Steps,
+    answers: Steps,
     naks: Buckets,
     all_naks: Bucket,
+    events: Bucket,
     failures: Rows<Failures>,
 }
 
@@ -40,29 +49,45 @@ impl Strangers {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         let buckets = |name: &[u8], rate| Buckets::new(secrets.table_key(name), rate, STRANGER_ROWS);
         Self {
-            per_source: buckets(b"logins per source", LOGIN_PER_SOURCE),
-            per_client: buckets(b"logins per client", LOGIN_PER_CLIENT),
+            challenges: Steps {
+                per_source: buckets(b"challenges per source", LOGIN_PER_SOURCE),
+                per_client: buckets(b"challenges per client", LOGIN_PER_CLIENT),
+            },
+            answers: Steps {
+                per_source: buckets(b"answers per source", LOGIN_PER_SOURCE),
+                per_client: buckets(b"answers per client", LOGIN_PER_CLIENT),
+            },
             naks: buckets(b"refusals per source", NAK_PER_SOURCE),
             all_naks: Bucket::default(),
+            events: Bucket::default(),
             failures: Rows::new(secrets.table_key(b"failures"), STRANGER_ROWS),
         }
     }
 
     /// Whether this step of a login may cost a hash.
     pub(crate) fn may(&mut self, step: Step, client: ClientId, remote: SocketAddr, now: Mono) -> bool {
-        let source = SourcePrefix::from(remote.ip());
+        let steps = match step {
+            Step::Challenge => &mut self.challenges,
+            Step::Answer => &mut self.answers,
+        };
         // The narrower limit first: one client that repeats itself must not use up its neighbours' share.
-        self.per_client.take(&(step, client, source), now) && self.per_source.take(&(step, source), now)
+        steps.per_client.take(&client_and_source(client, remote), now)
+            && steps.per_source.take(&SourcePrefix::from(remote.ip()).to_bytes(), now)
     }
 
     /// Whether an MSTNAK may be sent.
     pub(crate) fn may_nak(&mut self, remote: SocketAddr, now: Mono) -> bool {
-        self.naks.take(&SourcePrefix::from(remote.ip()), now) && self.all_naks.take(NAK_TOTAL, now)
+        self.naks.take(&SourcePrefix::from(remote.ip()).to_bytes(), now) && self.all_naks.take(NAK_TOTAL, now)
+    }
+
+    /// Whether what a stranger did may be told: a flood of them must not become a flood of events.
+    pub(crate) fn may_tell(&mut self, now: Mono) -> bool {
+        self.events.take(STRANGER_EVENTS, now)
     }
 
     /// Notes a wrong passphrase.
     pub(crate) fn failed(&mut self, client: ClientId, remote: SocketAddr, now: Mono) {
-        let who = (client, SourcePrefix::from(remote.ip()));
+        let who = client_and_source(client, remote);
         let Some(failures) = self.failures.entry(&who, |f| f.ignored_until.0 + u64::from(f.count)) else { return };
         failures.count += 1;
         if failures.count >= FAILED_LOGINS {
@@ -72,7 +97,7 @@ impl Strangers {
 
     /// Notes a right one.
     pub(crate) fn succeeded(&mut self, client: ClientId, remote: SocketAddr) {
-        let who = (client, SourcePrefix::from(remote.ip()));
+        let who = client_and_source(client, remote);
         if let Some(failures) = self.failures.get_mut(&who) {
             *failures = Failures::default();
         }
@@ -80,7 +105,14 @@ impl Strangers {
 
     /// Whether this client at this address guessed wrong too often a moment ago.
     pub(crate) fn is_ignored(&self, client: ClientId, remote: SocketAddr, now: Mono) -> bool {
-        let who = (client, SourcePrefix::from(remote.ip()));
+        let who = client_and_source(client, remote);
         self.failures.get(&who).is_some_and(|failures| now < failures.ignored_until)
     }
+}
+
+fn client_and_source(client: ClientId, remote: SocketAddr) -> [u8; 13] {
+    let mut bytes = [0; 13];
+    let parts = client.to_bytes().into_iter().chain(SourcePrefix::from(remote.ip()).to_bytes());
+    bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+    bytes
 }

@@ -23,6 +23,9 @@ pub(crate) struct Origin {
     pub(crate) slot: Slot,
 }
 
+/// Streams for which there is room from the start.
+const USUAL_STREAMS: usize = 1_024;
+
 #[derive(Clone, Copy, Debug)]
 struct Ended {
     at: Mono,
@@ -47,7 +50,9 @@ pub(crate) struct StreamMemory {
 
 impl StreamMemory {
     pub(crate) fn new(secrets: &Secrets) -> Self {
-        Self { known: Table::new(secrets.table_key(b"streams"), MAX_STREAMS), ended: VecDeque::new() }
+        let mut known = Table::new(secrets.table_key(b"streams"), MAX_STREAMS);
+        known.reserve(USUAL_STREAMS);
+        Self { known, ended: VecDeque::with_capacity(USUAL_STREAMS) }
     }
 
     /// Whether a frame of `kind` may begin a call of `key` from `origin`.

@@ -17,6 +17,7 @@ use crate::access::session::SessionRef;
 use crate::access::settings::Settings;
 use crate::config::Policy;
 use crate::id::Slot;
+use crate::net::Path;
 use crate::report::CallEnd;
 use crate::seed::Secrets;
 use crate::table::TableKey;
@@ -94,6 +95,13 @@ impl Routing {
             }
         }
         self.configure(turn, session, settings);
+    }
+
+    /// A client's path has changed on our side.
+    pub(crate) fn repath(&mut self, session: SessionRef, path: Path) {
+        if let Some(station) = self.stations.get_mut(session) {
+            station.info.path = path;
+        }
     }
 
     /// Takes the settings of a running client; what they have in common with the former ones is not touched.

@@ -1,0 +1,52 @@
+//! The command line. Owns its words and help; does nothing. Source: design §7.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  ended in order, or nothing wrong found
+  1  the configuration has errors; nothing was started or changed
+  2  wrong usage of the command line
+  3  an address cannot be bound; nothing was started
+  4  the state directory or the log cannot be used; nothing was started
+  5  the running server failed";
+
+/// A network server for amateur-radio DMR: hotspots and repeaters log in, talkgroups connect them.
+///
+/// Without a configuration file it runs a complete server on UDP port 62031 with an echo on talkgroup 9990, makes up a
+/// passphrase and prints what to paste into Pi-Star or WPSD.
+#[derive(Debug, Parser)]
+#[command(name = "ragchew", version, about, long_about, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Args {
+    /// Configuration file [default: ./ragchew.yaml, else /etc/ragchew/ragchew.yaml, else built in]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory for what the server keeps [default: /var/lib/ragchew as a service or root, else
+    /// $XDG_STATE_HOME/ragchew, else ~/.local/state/ragchew]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// What to do; `run` when none is given.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Command {
+    /// Run the server in the foreground (the default)
+    ///
+    /// SIGTERM and SIGINT end it in order: calls are ended and clients told. SIGHUP reads the configuration again; if it
+    /// has errors they are logged and nothing changes. SIGUSR2 opens the log file again after it was rotated.
+    #[command(after_help = EXIT_CODES)]
+    Run,
+    /// Check the configuration and say what would run, without starting or changing anything
+    ///
+    /// Every error and warning is one line, `FILE:LINE:COLUMN: KEY: MESSAGE`, in the order of the file.
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        /// Print one JSON object: ok, source, findings and summary
+        #[arg(long)]
+        json: bool,
+    },
+}

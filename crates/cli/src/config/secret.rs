@@ -1,0 +1,90 @@
+//! Passphrases of the configuration: in the file itself, in a file of their own, or in the environment. Never puts a
+//! value, nor anything that might be one, into a message. Source: design §6, `reporting.md` 9.
+
+use super::Surroundings;
+use super::tree::{Node, Value};
+use super::walker::{Item, Walker};
+use ragchew_core::config::Passphrase;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+
+/// Largest file of a passphrase, in bytes.
+const MAX_FILE: u64 = 4_096;
+/// What the field's sample files say; everybody knows it.
+const WELL_KNOWN: [&str; 3] = ["passw0rd", "password", "s3cr37w0rd"];
+
+/// Reads a passphrase; an empty one is a warning, since anybody guesses it.
+pub(super) fn passphrase(w: &mut Walker, item: &Item<'_>, around: &Surroundings<'_>) -> Option<Passphrase> {
+    match &item.node.value {
+        Value::Scalar { text, .. } => {
+            w.inline_secret.get_or_insert(item.at());
+            if text.is_empty() {
+                w.warning(item, "empty: any client may log in, whatever it answers");
+            } else if WELL_KNOWN.contains(&text.as_str()) {
+                w.warning(item, "this passphrase stands in sample configurations and is known to everybody");
+            }
+            Some(Passphrase::new(text.as_bytes()))
+        }
+        Value::Map(entries) => match entries.as_slice() {
+            [(key, Node { value: Value::Scalar { text, .. }, .. })] if key.text == "file" => {
+                from_file(w, item, text, around)
+            }
+            [(key, Node { value: Value::Scalar { text, .. }, .. })] if key.text == "env" => {
+                from_env(w, item, text, around)
+            }
+            _ => {
+                w.unexpected_secret(item);
+                None
+            }
+        },
+        Value::Null | Value::List(_) => {
+            w.unexpected_secret(item);
+            None
+        }
+    }
+}
+
+fn from_file(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'_>) -> Option<Passphrase> {
+    let path = around.base.join(name);
+    let shown = path.display();
+    let read = || -> std::io::Result<(u32, Vec<u8>)> {
+        let file = fs::File::open(&path)?;
+        let mode = file.metadata()?.permissions().mode();
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        Ok((mode, bytes))
+    };
+    let (mode, mut bytes) = match read() {
+        Ok(content) => content,
+        Err(error) => {
+            w.error(item, format!("the passphrase file {shown} cannot be read: {error}"));
+            return None;
+        }
+    };
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    if bytes.is_empty() || bytes.len() as u64 > MAX_FILE || bytes.iter().any(|b| matches!(b, b'\n' | b'\r' | 0)) {
+        w.error(item, format!("expected one line of at most {MAX_FILE} bytes in the passphrase file {shown}"));
+        return None;
+    }
+    if mode & 0o004 != 0 {
+        w.warning(item, format!("the passphrase file {shown} is readable by everyone; chmod 600 it"));
+    }
+    Some(Passphrase::new(bytes))
+}
+
+fn from_env(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'_>) -> Option<Passphrase> {
+    match (around.env)(name).filter(|value| !value.is_empty()) {
+        Some(value) => Some(Passphrase::new(value.into_bytes())),
+        None => {
+            let name: String = name.escape_debug().collect();
+            w.error(item, format!("the environment variable {name} is not set, is empty or is no UTF-8 text"));
+            None
+        }
+    }
+}

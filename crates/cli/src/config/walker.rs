@@ -1,0 +1,227 @@
+//! Walks the spanned tree: opens sections against the key table, reads single values, and notes everything that is wrong
+//! instead of stopping at the first. Knows no section by name. Source: design §6.
+
+use super::findings::{Findings, nearest};
+use super::keys::{Key, Section};
+use super::tree::{Node, Position, Value};
+use std::ops::RangeInclusive;
+
+/// Characters of a wrong value that a message repeats.
+const SHOWN: usize = 48;
+
+/// Collects what is wrong while the sections are read.
+#[derive(Default)]
+pub(super) struct Walker {
+    pub(super) findings: Findings,
+    /// Where the first passphrase stands in the file itself.
+    pub(super) inline_secret: Option<Position>,
+}
+
+/// A mapping whose keys are all known.
+pub(super) struct Opened<'n> {
+    entries: Vec<Item<'n>>,
+}
+
+/// A value, its full path and what was expected of it.
+#[derive(Clone)]
+pub(super) struct Item<'n> {
+    pub(super) node: &'n Node,
+    pub(super) path: String,
+    name: &'static str,
+    expects: &'static str,
+}
+
+impl<'n> Opened<'n> {
+    /// The value of a key, if it is there.
+    pub(super) fn get(&self, name: &str) -> Option<&Item<'n>> {
+        self.entries.iter().find(|item| item.name == name)
+    }
+}
+
+impl<'n> Item<'n> {
+    /// Where the value begins.
+    pub(super) fn at(&self) -> Position {
+        self.node.at
+    }
+
+    /// One entry of this list, of which the same is expected.
+    pub(super) fn entry(&self, index: usize, node: &'n Node) -> Self {
+        Self { node, path: format!("{}[{index}]", self.path), name: self.name, expects: self.expects }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// What stands at a place, in words; a text is cut and its control characters are escaped.
+fn found(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "nothing".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a mapping".to_owned(),
+        Value::Scalar { text, plain } => {
+            let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+            let dots = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+            if *plain { format!("{shown}{dots}") } else { format!("the text \"{shown}{dots}\"") }
+        }
+    }
+}
+
+impl Walker {
+    /// Notes an error about a value.
+    pub(super) fn error(&mut self, item: &Item<'_>, message: impl Into<String>) {
+        self.findings.error(item.at(), &item.path, message);
+    }
+
+    /// Notes a warning about a value.
+    pub(super) fn warning(&mut self, item: &Item<'_>, message: impl Into<String>) {
+        self.findings.warning(item.at(), &item.path, message);
+    }
+
+    /// Notes that the value is not what the key table expects.
+    pub(super) fn unexpected(&mut self, item: &Item<'_>) {
+        let message = format!("expected {}, found {}", item.expects, found(item.node));
+        self.error(item, message);
+    }
+
+    /// As [`Self::unexpected`], without a word of the value.
+    pub(super) fn unexpected_secret(&mut self, item: &Item<'_>) {
+        let message = format!("expected {}", item.expects);
+        self.error(item, message);
+    }
+
+    /// The mapping at `node` as a section: unknown and repeated keys and missing ones are noted.
+    pub(super) fn open<'n>(&mut self, node: &'n Node, path: &str, section: &'static Section) -> Option<Opened<'n>> {
+        let Value::Map(entries) = &node.value else {
+            let names: Vec<_> = section.keys.iter().map(|key| key.name).collect();
+            self.findings.error(
+                node.at,
+                path,
+                format!("expected a mapping with the keys {}, found {}", names.join(", "), found(node)),
+            );
+            return None;
+        };
+        let mut opened = Opened { entries: Vec::with_capacity(entries.len()) };
+        for (key, value) in entries {
+            let path = join(path, &key.text.chars().take(SHOWN).flat_map(char::escape_debug).collect::<String>());
+            match section.key(&key.text) {
+                None => self.findings.error(key.at, &path, unknown(&key.text, section)),
+                Some(known) if opened.get(known.name).is_some() => {
+                    self.findings.error(key.at, &path, "this key stands here twice");
+                }
+                Some(&Key { name, expects, .. }) => opened.entries.push(Item { node: value, path, name, expects }),
+            }
+        }
+        for key in section.keys.iter().filter(|key| key.required && opened.get(key.name).is_none()) {
+            let path = join(path, key.name);
+            self.findings.error(node.at, &path, format!("missing; expected {}", key.expects));
+        }
+        Some(opened)
+    }
+
+    /// The mapping at a key of `parent`, if the key is there.
+    pub(super) fn open_at<'n>(
+        &mut self,
+        parent: Option<&Opened<'n>>,
+        name: &str,
+        section: &'static Section,
+    ) -> Option<Opened<'n>> {
+        let item = parent?.get(name)?.clone();
+        self.open(item.node, &item.path, section)
+    }
+
+    /// A text in or without quotes.
+    pub(super) fn text<'n>(&mut self, item: &Item<'n>) -> Option<&'n str> {
+        if let Value::Scalar { text, .. } = &item.node.value {
+            return Some(text);
+        }
+        self.unexpected(item);
+        None
+    }
+
+    /// A text of one line whose length in characters lies in `lengths`.
+    pub(super) fn line<'n>(&mut self, item: &Item<'n>, lengths: RangeInclusive<usize>) -> Option<&'n str> {
+        let text = self.text(item)?;
+        if lengths.contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+            return Some(text);
+        }
+        self.unexpected(item);
+        None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, item: &Item<'_>) -> Option<bool> {
+        match &item.node.value {
+            Value::Scalar { text, plain: true } if text == "true" => Some(true),
+            Value::Scalar { text, plain: true } if text == "false" => Some(false),
+            _ => {
+                self.unexpected(item);
+                None
+            }
+        }
+    }
+
+    /// A whole number in `range`.
+    pub(super) fn number(&mut self, item: &Item<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+        if let Value::Scalar { text, plain: true } = &item.node.value {
+            if let Some(number) = whole(text).filter(|number| range.contains(number)) {
+                return Some(number);
+            }
+        }
+        self.unexpected(item);
+        None
+    }
+
+    /// As [`Self::number`], for numbers of 32 bits.
+    pub(super) fn number32(&mut self, item: &Item<'_>, range: RangeInclusive<u32>) -> Option<u32> {
+        let number = self.number(item, u64::from(*range.start())..=u64::from(*range.end()))?;
+        u32::try_from(number).ok()
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, item: &Item<'_>, words: &[(&str, T)]) -> Option<T> {
+        if let Value::Scalar { text, .. } = &item.node.value {
+            if let Some(&(_, value)) = words.iter().find(|(word, _)| word == text) {
+                return Some(value);
+            }
+        }
+        self.unexpected(item);
+        None
+    }
+
+    /// The entries of a list of at most `most`.
+    pub(super) fn list<'n>(&mut self, item: &Item<'n>, most: usize) -> Option<Vec<Item<'n>>> {
+        match &item.node.value {
+            Value::List(nodes) if nodes.len() <= most => {
+                Some(nodes.iter().enumerate().map(|(index, node)| item.entry(index, node)).collect())
+            }
+            Value::List(nodes) => {
+                let message = format!("expected {}, found {} entries", item.expects, nodes.len());
+                self.error(item, message);
+                None
+            }
+            _ => {
+                self.unexpected(item);
+                None
+            }
+        }
+    }
+}
+
+/// A decimal number without sign or leading zeros, which readers of YAML understand differently.
+pub(super) fn whole(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits || (text.len() > 1 && text.starts_with('0')) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn unknown(name: &str, section: &Section) -> String {
+    let names = section.keys.iter().map(|key| key.name);
+    match nearest(name, names.clone()) {
+        Some(meant) => format!("unknown key; did you mean {meant}?"),
+        None => format!("unknown key; known here: {}", names.collect::<Vec<_>>().join(", ")),
+    }
+}

@@ -1,0 +1,77 @@
+//! The parts of the `ragchew` binary: configuration, commands, and the wiring of core, transport and offload. A library
+//! only so that tests and fuzzers reach them; its interface promises nothing. Source: design §1, 6, 7.
+#![forbid(unsafe_code)]
+
+pub mod args;
+mod check;
+pub mod config;
+mod hotspot;
+mod run;
+mod state;
+
+use args::{Args, Command};
+use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// How a command ended; the numbers are promised in `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// As it should.
+    Ok = 0,
+    /// The configuration has errors; nothing was started.
+    Configuration = 1,
+    /// An address cannot be bound; nothing was started.
+    CannotBind = 3,
+    /// The state directory or the log cannot be used; nothing was started.
+    CannotStart = 4,
+    /// The running server failed.
+    Failed = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Does what the arguments say.
+pub fn execute(args: &Args) -> Exit {
+    match args.command {
+        Some(Command::Check { json }) => check::check(args, json),
+        Some(Command::Run) | None => run::run(args),
+    }
+}
+
+/// The file that was named, or the source that is found.
+fn source(named: Option<&Path>) -> Source {
+    config::locate(named, config::PLACES.map(Path::new))
+}
+
+/// Loads `source` with the real world around it.
+fn load(
+    source: &Source,
+    numbers: &mut Numbers,
+    generated: &dyn Fn() -> Result<ragchew_core::config::Passphrase, String>,
+) -> Result<Plan, Vec<Finding>> {
+    let env = |name: &str| env::var(name).ok();
+    config::load(source, &Surroundings { base: source.base(), env: &env, generated }, numbers)
+}
+
+/// Whether a stream wants colour: it is a terminal and nobody said no (`NO_COLOR`, `TERM=dumb`).
+fn wants_colour(stream: &impl IsTerminal) -> bool {
+    let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !no_colour && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Writes findings, one a line. A reader that went away is no matter.
+fn write_findings(out: &mut impl Write, source: &Source, findings: &[Finding], colour: bool) -> io::Result<()> {
+    let file = source.to_string();
+    for finding in findings {
+        writeln!(out, "{}", Line { file: &file, finding, colour })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The real binary on the command line: help, usage, and `check` with its findings, summary and exit codes.
+#![allow(clippy::unwrap_used)] // Helpers of tests, too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("ragchew-commands-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.0.join("ragchew.yaml"), text).unwrap();
+    }
+
+    fn ragchew(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_ragchew")).args(args).current_dir(&self.0).output().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+const GOOD: &str = "listeners:\n- { name: a, bind: '127.0.0.1:62031', passphrase: hush-hush-77 }\n";
+
+#[test]
+fn help_names_the_commands_the_options_and_the_exit_codes() {
+    let here = Scratch::new("help");
+    let help = here.ragchew(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for word in ["run", "check", "--config <FILE>", "--state <DIR>", "Exit codes:", "SIGHUP"] {
+        let found = stdout(&help).contains(word) || stdout(&here.ragchew(&["run", "--help"])).contains(word);
+        assert!(found, "{word} is missing");
+    }
+    assert!(stdout(&here.ragchew(&["check", "--help"])).contains("--json"));
+    assert_eq!(here.ragchew(&["chekc"]).status.code(), Some(2));
+    assert!(stdout(&here.ragchew(&["--version"])).starts_with("ragchew "));
+}
+
+#[test]
+fn check_says_what_would_run_and_ends_with_0() {
+    let here = Scratch::new("good");
+    here.write(GOOD);
+    let checked = here.ragchew(&["check"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let text = stdout(&checked);
+    assert!(text.contains("ragchew.yaml: no errors"), "{text}");
+    assert!(text.contains("listener a on 127.0.0.1:62031: at most 10000 clients"), "{text}");
+    assert!(!text.contains("hush-hush-77") && !text.contains('\x1b'), "{text}");
+}
+
+#[test]
+fn check_names_all_errors_and_ends_with_1() {
+    let here = Scratch::new("bad");
+    here.write(&(GOOD.to_owned() + "polcy: {}\nserver: { id: x }\n"));
+    let checked = here.ragchew(&["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let text = stdout(&checked);
+    let lines: Vec<_> = text.lines().filter(|line| !line.contains("warning")).collect();
+    assert_eq!(lines[0], "ragchew.yaml:3:1: polcy: unknown key; did you mean policy?");
+    assert_eq!(lines[1], "ragchew.yaml:4:15: server.id: expected a server ID of 4 to 7 digits, found x");
+    assert!(text.contains("ragchew.yaml: 2 errors"), "{text}");
+}
+
+#[test]
+fn check_prints_one_json_object_for_scripts() {
+    let here = Scratch::new("json");
+    here.write(&GOOD.replace("hush-hush-77", "passw0rd"));
+    let checked = here.ragchew(&["check", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(
+        (checked.status.code(), &object["ok"], &object["file"]),
+        (Some(0), &true.into(), &"ragchew.yaml".into())
+    );
+    assert_eq!(object["summary"]["listeners"][0]["bind"][0], "127.0.0.1:62031");
+    let findings = object["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|f| f["key"] == "listeners[0].passphrase" && f["severity"] == "warning" && f["line"] == 2)
+    );
+
+    here.write("listeners: 5\n");
+    let checked = here.ragchew(&["check", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((checked.status.code(), &object["ok"], &object["summary"]), (Some(1), &false.into(), &().into()));
+    assert_eq!((&object["findings"][0]["line"], &object["findings"][0]["column"]), (&1.into(), &12.into()));
+}
+
+#[test]
+fn check_without_a_file_describes_the_built_in_default_and_writes_nothing() {
+    if Path::new("/etc/ragchew/ragchew.yaml").exists() {
+        return;
+    }
+    let here = Scratch::new("none");
+    let checked = here.ragchew(&["check", "--state", "state"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let text = stdout(&checked);
+    assert!(text.contains("built-in default") && text.contains("0.0.0.0:62031") && text.contains("state"), "{text}");
+    assert_eq!(fs::read_dir(&here.0).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_was_named_and_is_not_there_is_an_error() {
+    let here = Scratch::new("missing");
+    let checked = here.ragchew(&["--config", "other.yaml", "check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(stdout(&checked).starts_with("other.yaml: the file cannot be read: "));
+}
+
+#[test]
+fn the_example_of_the_manual_is_accepted() {
+    let here = Scratch::new("example");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ragchew.example.yaml");
+    let checked = here.ragchew(&["check", "--config", example.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stdout(&checked));
+}

@@ -1,0 +1,261 @@
+//! The real binary serves: logins by the thousand, calls bit for bit, the echo, restarts and strangers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
+
+mod support;
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::{Hotspot, PATIENCE, Server, free_port};
+
+const PASSPHRASE: &[u8] = b"hush-hush-77";
+
+fn config(port: u16) -> String {
+    format!(
+        "listeners:\n- name: hotspots\n  bind: '127.0.0.1:{port}'\n  passphrase: hush-hush-77\n  max_clients: 2000\n  \
+         defaults: {{ ts2: [91] }}\n  clients:\n    2341003: {{ ts2: [92] }}\n"
+    )
+}
+
+/// A server that answers: a stranger's ping gets its refusal. How long that took since the process was made.
+fn serving(name: &str, port: u16) -> (Server, Duration) {
+    let stranger = UdpSocket::bind("127.0.0.99:0").unwrap();
+    stranger.connect(("127.0.0.1", port)).unwrap();
+    stranger.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+    let started = Instant::now();
+    let server = Server::start(name, &config(port));
+    let mut buffer = [0; 64];
+    while started.elapsed() < PATIENCE {
+        // Refused by the system until the port is open.
+        if stranger.send(b"RPTPING\0\0\0\x07").is_ok() && stranger.recv(&mut buffer).is_ok() {
+            assert!(buffer.starts_with(b"MSTNAK"));
+            return (server, started.elapsed());
+        }
+    }
+    panic!("the server does not answer");
+}
+
+fn hotspot(port: u16, id: u32) -> Hotspot {
+    let hotspot = Hotspot::at(port, id);
+    hotspot.log_in(PASSPHRASE);
+    hotspot
+}
+
+/// A call to TG 91 on slot 2, as `testdata/vectors.json` has it, from `id` as `stream`, with a superframe for each letter.
+fn call(id: u32, tg: u32, stream: u32, superframes: usize) -> Vec<[u8; 55]> {
+    let text = include_str!("../../../testdata/vectors.json");
+    let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+    let frame = |part: &str| -> [u8; 55] {
+        let id = format!("dmrd.grp_ts2.{part}");
+        let all = vectors["vectors"].as_array().unwrap();
+        let hex = all.iter().find(|v| v["id"] == id.as_str()).unwrap()["hex"].as_str().unwrap();
+        let bytes: Vec<u8> = (0..55).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+        bytes.try_into().unwrap()
+    };
+    let letters = ["A", "B", "C", "D", "E", "F"];
+    let parts = std::iter::once("head").chain(std::iter::repeat_n(letters, superframes).flatten()).chain(["term"]);
+    let number = |(seq, part): (usize, &str)| {
+        let mut frame = frame(part);
+        frame[4] = seq as u8;
+        frame[8..11].copy_from_slice(&tg.to_be_bytes()[1..]);
+        frame[11..15].copy_from_slice(&id.to_be_bytes());
+        frame[16..20].copy_from_slice(&stream.to_be_bytes());
+        frame[53] = seq as u8;
+        frame
+    };
+    parts.enumerate().map(number).collect()
+}
+
+/// What a receiver of `frame` gets: the same but for its own ID.
+fn for_receiver(frame: &[u8; 55], id: u32) -> Vec<u8> {
+    let mut expected = *frame;
+    expected[11..15].copy_from_slice(&id.to_be_bytes());
+    expected.to_vec()
+}
+
+/// Everything that waits in a socket, up to the answer to a ping.
+fn waiting(hotspot: &Hotspot) -> Vec<Vec<u8>> {
+    hotspot.send(b"RPTPING", b"");
+    let mut found = Vec::new();
+    let mut buffer = [0; 512];
+    loop {
+        let length = hotspot.socket.recv(&mut buffer).expect("no pong");
+        if buffer.starts_with(b"MSTPONG") {
+            return found;
+        }
+        found.push(buffer[..length].to_vec());
+    }
+}
+
+#[test]
+fn serving_starts_within_100_ms_of_the_process() {
+    let best = (0..5).map(|n| serving(&format!("start{n}"), free_port()).1).min().unwrap();
+    println!("serving after {best:?}");
+    assert!(best < Duration::from_millis(100), "{best:?}");
+}
+
+#[test]
+fn a_call_keeps_every_bit_and_reaches_only_those_on_its_talkgroup() {
+    let port = free_port();
+    let (_server, _) = serving("call", port);
+    let (a, b, c) = (hotspot(port, 2_341_001), hotspot(port, 2_341_002), hotspot(port, 2_341_003));
+    let frames = call(2_341_001, 91, 7, 2);
+    for frame in &frames {
+        a.socket.send(frame).unwrap();
+        assert_eq!(b.receive(b"DMRD"), for_receiver(frame, 2_341_002));
+    }
+    assert_eq!(waiting(&a), [[0u8; 0]; 0]);
+    assert_eq!(waiting(&c), [[0u8; 0]; 0]);
+
+    // A line whose user has just spoken is his for another 360 ms.
+    let until = Instant::now() + Duration::from_millis(400);
+    while Instant::now() < until {
+        assert_eq!(waiting(&a), [[0u8; 0]; 0]);
+    }
+    for frame in &call(2_341_002, 91, 8, 1) {
+        b.socket.send(frame).unwrap();
+        assert_eq!(a.receive(b"DMRD"), for_receiver(frame, 2_341_001));
+    }
+    assert_eq!(waiting(&c), [[0u8; 0]; 0]);
+}
+
+#[test]
+fn whoever_speaks_to_the_echo_hears_himself_and_nobody_else_does() {
+    let port = free_port();
+    let (_server, _) = serving("echo", port);
+    let (a, b) = (hotspot(port, 2_341_001), hotspot(port, 2_341_002));
+    let frames = call(2_341_001, 9990, 9, 1);
+    for frame in &frames {
+        a.socket.send(frame).unwrap();
+    }
+    let spoken = Instant::now();
+    let back: Vec<Vec<u8>> = frames.iter().map(|_| a.receive(b"DMRD")).collect();
+    assert!(spoken.elapsed() >= Duration::from_millis(2_000 + 60 * (frames.len() as u64 - 1)));
+    let stream = &back[0][16..20];
+    assert_ne!(stream, &frames[0][16..20]);
+    for (sent, heard) in frames.iter().zip(&back) {
+        assert_eq!(&heard[..16], &sent[..16]);
+        assert_eq!(&heard[16..20], stream);
+        assert_eq!(&heard[20..], &sent[20..]);
+    }
+    assert_eq!(waiting(&b), [[0u8; 0]; 0]);
+}
+
+#[test]
+fn after_a_kill_and_a_restart_a_client_learns_of_it_by_its_next_ping() {
+    let port = free_port();
+    let (mut server, _) = serving("kill", port);
+    let a = hotspot(port, 2_341_001);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let (_server, _) = serving("again", port);
+    // The system may hand over that nobody was there for a moment.
+    let _ = a.socket.send(b"");
+    a.send(b"RPTPING", b"");
+    assert_eq!(a.receive(b"MSTNAK"), [b"MSTNAK", &a.id[..]].concat());
+    a.log_in(PASSPHRASE);
+}
+
+#[test]
+fn a_server_that_ends_in_mid_call_ends_the_call_and_tells_every_client_three_times() {
+    let port = free_port();
+    let (mut server, _) = serving("midcall", port);
+    let (a, b) = (hotspot(port, 2_341_001), hotspot(port, 2_341_002));
+    let frames = call(2_341_001, 91, 7, 3);
+    for frame in &frames[..10] {
+        a.socket.send(frame).unwrap();
+        b.receive(b"DMRD");
+    }
+    let asked = Instant::now();
+    server.signal("TERM");
+    let last = b.receive(b"DMRD");
+    assert_eq!((last[15], last[4], &last[16..20]), (0xA2, 10, &frames[0][16..20]));
+    for hotspot in [&a, &b] {
+        for _ in 0..3 {
+            assert_eq!(hotspot.receive(b"MSTCL"), [b"MSTCL", &hotspot.id[..]].concat());
+        }
+    }
+    assert_eq!(server.end().0, Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_call_goes_on_while_strangers_send_rubbish() {
+    let port = free_port();
+    let (_server, _) = serving("strangers", port);
+    let (a, b) = (hotspot(port, 2_341_001), hotspot(port, 2_341_002));
+    let strangers: Vec<_> = (0..20)
+        .map(|n| {
+            let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 1, n + 1), 0)).unwrap();
+            socket.connect(("127.0.0.1", port)).unwrap();
+            socket
+        })
+        .collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let opcodes: [&[u8]; 8] = [b"RPTL", b"RPTK", b"RPTC", b"RPTO", b"RPTPING", b"RPTCL", b"DMRD", b""];
+    // As many frames as may come at once.
+    for frame in &call(2_341_001, 91, 7, 2) {
+        for stranger in strangers.iter().cycle().take(200) {
+            let mut datagram = opcodes[random() as usize % 8].to_vec();
+            if random() % 2 == 0 {
+                datagram.extend_from_slice(&a.id);
+            }
+            datagram.extend((0..random() % 600).map(|_| random() as u8));
+            let _ = stranger.send(&datagram);
+        }
+        a.socket.send(frame).unwrap();
+        assert_eq!(b.receive(b"DMRD"), for_receiver(frame, 2_341_002));
+    }
+    assert_eq!(waiting(&a), [[0u8; 0]; 0]);
+}
+
+/// One of the thousand, somewhere in its login.
+struct Login {
+    hotspot: Hotspot,
+    step: usize,
+}
+
+#[test]
+fn a_thousand_clients_log_in_at_once_through_one_port_within_a_second() {
+    // A soft limit of 1,024 open files is usual; a process may raise its own.
+    let me = std::process::id().to_string();
+    let _ = Command::new("prlimit").args(["--pid", &me, "--nofile=4096:"]).status();
+    let port = free_port();
+    let (_server, _) = serving("thousand", port);
+    let mut logins: Vec<Login> = (0..1_000u32)
+        .map(|n| {
+            // Each from an address of its own: what limits a source must not limit the thousand.
+            let source = Ipv4Addr::new(127, 0, 10 + (n / 250) as u8, 1 + (n % 250) as u8);
+            let socket = UdpSocket::bind((source, 0)).unwrap();
+            socket.connect(("127.0.0.1", port)).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            Login { hotspot: Hotspot { socket, id: (2_350_000 + n).to_be_bytes() }, step: 0 }
+        })
+        .collect();
+    let started = Instant::now();
+    logins.iter().for_each(|login| login.hotspot.send(b"RPTL", b""));
+    let mut done = 0;
+    let mut buffer = [0; 64];
+    while done < logins.len() && started.elapsed() < PATIENCE {
+        for login in logins.iter_mut().filter(|login| login.step < 3) {
+            let Ok(length) = login.hotspot.socket.recv(&mut buffer) else { continue };
+            assert!(length == 10 && buffer.starts_with(b"RPTACK"));
+            login.step += 1;
+            match login.step {
+                1 => login.hotspot.answer(&buffer[6..10], PASSPHRASE),
+                2 => login.hotspot.describe(),
+                _ => done += 1,
+            }
+        }
+    }
+    let took = started.elapsed();
+    println!("{done} clients logged in within {took:?}");
+    assert_eq!(done, 1_000);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}

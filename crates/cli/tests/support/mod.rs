@@ -1,0 +1,161 @@
+//! The real binary as a child on loopback, and hotspots that talk to it. Owns both ends of a test; stops what it started.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Each test program uses its part.
+
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything; far more than it takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    pub(crate) dir: PathBuf,
+    pub(crate) child: Child,
+    pub(crate) lines: Receiver<String>,
+}
+
+impl Server {
+    pub(crate) fn start(name: &str, config: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("ragchew-run-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("ragchew.yaml"), config).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ragchew"))
+            .args(["--config", "ragchew.yaml", "--state", "state"])
+            .current_dir(&dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, lines) = channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self { dir, child, lines }
+    }
+
+    pub(crate) fn configure(&self, config: &str) {
+        fs::write(self.dir.join("ragchew.yaml"), config).unwrap();
+    }
+
+    /// The next line with `words`, and all before it.
+    pub(crate) fn wait_for(&self, words: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        let until = Instant::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            seen.push(line);
+            if seen.last().unwrap().contains(words) {
+                return seen;
+            }
+        }
+        panic!("no line with {words:?} in {seen:#?}");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Exit code and standard error.
+    pub(crate) fn end(&mut self) -> (Option<i32>, String) {
+        let until = Instant::now() + PATIENCE;
+        let code = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status.code(),
+                None if Instant::now() > until => panic!("the server does not end"),
+                None => thread::yield_now(),
+            }
+        };
+        let mut text = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        (code, text)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+pub(crate) fn listener(name: &str, port: u16) -> String {
+    format!("- {{ name: {name}, bind: '127.0.0.1:{port}', passphrase: hush-hush-77 }}\n")
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A hotspot that knows just enough to log in (`wire.md` 1).
+pub(crate) struct Hotspot {
+    pub(crate) socket: UdpSocket,
+    pub(crate) id: [u8; 4],
+}
+
+impl Hotspot {
+    pub(crate) fn at(port: u16, id: u32) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(("127.0.0.1", port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, id: id.to_be_bytes() }
+    }
+
+    pub(crate) fn send(&self, opcode: &[u8], rest: &[u8]) {
+        self.socket.send(&[opcode, &self.id, rest].concat()).unwrap();
+    }
+
+    /// The next datagram that begins with `opcode`.
+    pub(crate) fn receive(&self, opcode: &[u8]) -> Vec<u8> {
+        let mut buffer = [0; 512];
+        loop {
+            let length = self.socket.recv(&mut buffer).expect("no answer");
+            if buffer[..length].starts_with(opcode) {
+                return buffer[..length].to_vec();
+            }
+        }
+    }
+
+    pub(crate) fn log_in(&self, passphrase: &[u8]) {
+        self.send(b"RPTL", b"");
+        let challenge = self.receive(b"RPTACK");
+        self.answer(&challenge[6..10], passphrase);
+        self.receive(b"RPTACK");
+        self.describe();
+        self.receive(b"RPTACK");
+    }
+
+    /// RPTK.
+    pub(crate) fn answer(&self, salt: &[u8], passphrase: &[u8]) {
+        self.send(b"RPTK", &Sha256::new().chain_update(salt).chain_update(passphrase).finalize());
+    }
+
+    /// RPTC.
+    pub(crate) fn describe(&self) {
+        let text = format!(
+            "{:<8}{:>9}{:>9}{:>2}{:>2}{:>8}{:>9}{:>3}{:<20}{:<19}{}{:<124}{:<40}{:<40}",
+            "M0TST",
+            "434000000",
+            "434000000",
+            "01",
+            "01",
+            "51.5000",
+            "-000.1200",
+            "010",
+            "London",
+            "Hotspot A",
+            '2',
+            "",
+            "20240101_PS4",
+            "MMDVM_MMDVM_HS_Hat"
+        );
+        self.send(b"RPTC", text.as_bytes());
+    }
+}

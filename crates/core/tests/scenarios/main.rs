@@ -1,0 +1,16 @@
+//! The scenarios of `behaviour.md` 11, each a test named by its number and a sentence: given, when, then, with those who
+//! must hear and those who must not. What waits for later work stands in `tests/deferred.txt`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // This is test code throughout.
+
+mod activation;
+mod completeness;
+mod contention;
+mod echo;
+mod lists;
+mod login;
+mod rewriting;
+mod robustness;
+mod sessions;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
