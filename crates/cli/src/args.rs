@@ -1,5 +1,6 @@
 //! The command line. Owns its words and help; does nothing. Source: design §7.
 
+use crate::replay::{self, ReplayArgs};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub struct Args {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run the server in the foreground (the default)
     ///
@@ -49,4 +50,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Replay a capture of clients and a server against this server's core, without a network
+    ///
+    /// The captured clients log in and speak as they did; a virtual client, the far end, says what the recorded server
+    /// sent from elsewhere and hears what the clients say. Salts, addresses and the clock come from the capture. With
+    /// --config its first listener takes the clients; without, they are subscribed to every talkgroup of the capture.
+    #[command(after_help = replay::EXIT_CODES)]
+    Replay(ReplayArgs),
 }

@@ -6,6 +6,7 @@ pub mod args;
 mod check;
 pub mod config;
 mod hotspot;
+mod replay;
 mod run;
 mod state;
 
@@ -39,10 +40,12 @@ impl From<Exit> for ExitCode {
 }
 
 /// Does what the arguments say.
-pub fn execute(args: &Args) -> Exit {
-    match args.command {
-        Some(Command::Check { json }) => check::check(args, json),
-        Some(Command::Run) | None => run::run(args),
+pub fn execute(args: &Args) -> ExitCode {
+    match &args.command {
+        Some(Command::Check { json }) => check::check(args, *json).into(),
+        // Its exit codes are its own.
+        Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
+        Some(Command::Run) | None => run::run(args).into(),
     }
 }
 

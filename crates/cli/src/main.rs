@@ -5,5 +5,5 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ragchew_cli::execute(&ragchew_cli::args::Args::parse()).into()
+    ragchew_cli::execute(&ragchew_cli::args::Args::parse())
 }
