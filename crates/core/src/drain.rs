@@ -2,8 +2,9 @@
 //! thousands of clients do not make one huge turn. Source: design §5, `wire.md` 1.6.
 
 use crate::access::Access;
-use crate::access::session::{LoginState, SessionRef};
+use crate::access::session::LoginState;
 use crate::limits::{DRAIN_COPIES, DRAIN_INTERVAL, EFFECTS_SOFT_LIMIT};
+use crate::refs::SessionRef;
 use crate::report::SessionEnd;
 use crate::routing::Routing;
 use crate::time::Mono;

@@ -12,6 +12,7 @@ pub mod id;
 pub mod limits;
 pub mod net;
 pub mod rate;
+mod refs;
 pub mod refusal;
 pub mod report;
 pub mod routing;

@@ -1,17 +1,14 @@
 //! What every room needs while one input is worked off: the moment, the effects, the heap of deadlines, the counters.
 
-use crate::access::session::SessionRef;
 use crate::effects::Effects;
 use crate::id::CallNo;
 use crate::id::SessionNo;
 use crate::net::Path;
+use crate::refs::{CallRef, EchoRef, SessionRef, SubscriptionRef};
 use crate::refusal::{Refusal, Refusals};
 use crate::report::{ReportEvent, What};
-use crate::routing::call::CallRef;
-use crate::routing::subscription::SubscriptionRef;
 use crate::seed::Secrets;
 use crate::time::{Deadlines, Mono, Now};
-use crate::voice::echo::EchoRef;
 use crate::wire::MAX_DATAGRAM;
 use crate::wire::hbp::ServerMessage;
 

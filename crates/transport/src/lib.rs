@@ -16,9 +16,8 @@ mod sys;
 mod wiring;
 
 pub use counters::{Counters, ErrorCounts, SocketCounters};
-pub use reactor::{
-    COMMAND_BUDGET, DRAIN_LIMIT, FLUSH_LIMIT, PacketPlane, RECEIVE_BUDGET, RETRY_AFTER, Reactor, TRANSMIT_CAPACITY,
-};
+pub use endpoint::RETRY_AFTER;
+pub use reactor::{COMMAND_BUDGET, DRAIN_LIMIT, FLUSH_LIMIT, PacketPlane, RECEIVE_BUDGET, Reactor, TRANSMIT_CAPACITY};
 pub use ring::{CONTROL_SLOTS, VOICE_AGE, VOICE_SLOTS};
 pub use socket::{BindError, BoundSocket, Buffer, BufferReport, LONGEST_DATAGRAM, Settings, SocketSpec, bind};
 pub use wiring::{COMMAND_SLOTS, Command, CutShort, Handle, Notice, Wiring};

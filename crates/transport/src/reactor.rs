@@ -19,8 +19,6 @@ use std::time::Duration;
 pub const RECEIVE_BUDGET: usize = 2 * BATCH;
 /// Commands that are obeyed in a turn.
 pub const COMMAND_BUDGET: usize = 4;
-/// Pause before another try of a call that failed without the poll telling when it may work again.
-pub const RETRY_AFTER: Span = Span::millis(5);
 /// How long the core may take to tell everybody that the server stops.
 pub const DRAIN_LIMIT: Span = Span::secs(2);
 /// How long the kernel may take, after that, to accept what still waits.

@@ -2,7 +2,7 @@
 //! passphrase can take over. Source: `wire.md` 1.3, 1.4; S-001 to S-010, S-236, S-237.
 
 use super::Access;
-use super::session::{AccessSession, LoginState, SessionRef};
+use super::session::{AccessSession, LoginState};
 use super::settings::Settings;
 use super::strangers::Step;
 use crate::config::Listener;
@@ -10,6 +10,7 @@ use crate::id::ClientId;
 use crate::limits::{OPTIONS_RATE, SESSION_TIMEOUT, TAKEOVER_INTERVAL};
 use crate::net::Path;
 use crate::rate::Bucket;
+use crate::refs::SessionRef;
 use crate::refusal::Refusal;
 use crate::report::{SessionEnd, SessionTag, What};
 use crate::routing::Routing;

@@ -12,6 +12,7 @@ use crate::config::{Config, Listener};
 use crate::id::{ClientId, ListenerId, RadioId};
 use crate::limits::{CLOSE_GRACE, OPTIONS_RATE, SESSION_TIMEOUT};
 use crate::net::Path;
+use crate::refs::SessionRef;
 use crate::refusal::Refusal;
 use crate::report::{SessionEnd, What};
 use crate::routing::Routing;
@@ -22,7 +23,7 @@ use crate::turn::{Due, Turn};
 use crate::wire::Malformed;
 use crate::wire::hbp::{ClientMessage, DmrdView, ServerMessage, TalkerAliasMessage};
 use options::Options;
-use session::{LoginState, SessionRef, Sessions};
+use session::{LoginState, Sessions};
 use strangers::Strangers;
 
 /// The access side: all listeners and sessions.

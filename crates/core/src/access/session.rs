@@ -6,17 +6,13 @@ use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
 use crate::net::Path;
 use crate::rate::Bucket;
+use crate::refs::SessionRef;
 use crate::report::SessionTag;
 use crate::seed::Secrets;
 use crate::table::Table;
 use crate::time::Mono;
 use core::net::SocketAddr;
-use slotmap::{SlotMap, new_key_type};
-
-new_key_type! {
-    /// Reference to a session; a dead one finds nothing.
-    pub(crate) struct SessionRef;
-}
+use slotmap::SlotMap;
 
 /// How far a login is. There is no state for a challenge: those are stateless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,23 +1,15 @@
 //! A call: one stream of voice on its way from a client's slot to wherever it goes. Owns the record; what happens to it
 //! stands in `ingress`, `deliver` and `ending`. Source: `behaviour.md` 3.1 to 3.5.
 
-use crate::access::session::SessionRef;
 use crate::id::{ConferenceTg, Slot};
 use crate::limits::{MAX_ALIAS_PER_CALL, STREAM_TIMEOUT, TALK_LIMIT};
+use crate::refs::{ConferenceRef, EchoRef, SessionRef, SubscriptionRef};
 use crate::refusal::Refusal;
 use crate::report::CallTag;
 use crate::routing::memory::StreamKey;
 use crate::routing::presentation::Presentation;
 use crate::routing::progress::Progress;
-use crate::routing::subscription::{ConferenceRef, SubscriptionRef};
 use crate::time::Mono;
-use crate::voice::echo::EchoRef;
-use slotmap::new_key_type;
-
-new_key_type! {
-    /// Reference to a call; a dead one finds nothing.
-    pub(crate) struct CallRef;
-}
 
 /// Where a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,10 @@
 //! recipients cost. Source: `behaviour.md` 3.6 to 3.9, S-105 to S-119, S-138.
 
 use super::Routing;
-use super::call::{CallRef, Route};
+use super::call::Route;
 use super::station::{Bid, Feed};
-use super::subscription::ConferenceRef;
-use crate::access::session::SessionRef;
 use crate::id::Slot;
+use crate::refs::{CallRef, ConferenceRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::turn::Turn;
 use crate::wire::hbp::{BurstIndex, DmrdView, FrameKind, TalkerAliasMessage};

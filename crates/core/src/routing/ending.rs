@@ -2,10 +2,10 @@
 //! Source: `behaviour.md` 3.5, S-128 to S-133.
 
 use super::Routing;
-use super::call::{CallRef, Route};
+use super::call::Route;
 use super::station::Feed;
-use crate::access::session::SessionRef;
 use crate::id::{RfTg, Slot};
+use crate::refs::{CallRef, ConferenceRef, SessionRef};
 use crate::report::{CallEnd, What};
 use crate::turn::{Due, Turn};
 
@@ -27,7 +27,7 @@ impl Routing {
             self.subscriptions.remove_call(conference, call);
         }
         if let Route::Echo(echo) = route {
-            self.echoes.finish(turn, echo);
+            self.finish_echo(turn, echo);
         }
         if let Some(record) = subscription.and_then(|s| self.subscriptions.get_mut(s)) {
             record.speaking = false;
@@ -87,13 +87,7 @@ impl Routing {
         }
     }
 
-    fn hang_up_all(
-        &mut self,
-        turn: &mut Turn<'_>,
-        call: CallRef,
-        conference: super::subscription::ConferenceRef,
-        cause: CallEnd,
-    ) {
+    fn hang_up_all(&mut self, turn: &mut Turn<'_>, call: CallRef, conference: ConferenceRef, cause: CallEnd) {
         let Some(members) = self.subscriptions.conference(conference).map(|c| &c.members) else { return };
         let Some(record) = self.calls.get_mut(call) else { return };
         let seq = record.progress.next_seq();

@@ -2,16 +2,16 @@
 //! refusal ends the walk with a counted, named reason. Source: `behaviour.md` 3.1 to 3.5, S-099 to S-136.
 
 use super::Routing;
-use super::call::{Call, CallRef, Route};
+use super::call::{Call, Route};
 use super::membership::Meaning;
 use super::memory::Origin;
 use super::presentation::Presentation;
 use super::progress::Progress;
 use super::station::Passed;
-use crate::access::session::SessionRef;
 use crate::config::{BusyJoin, FirstCall, Listener};
-use crate::id::{ConferenceTg, RfTg, Slot};
+use crate::id::{ConferenceTg, RfTg};
 use crate::limits::{STREAM_LIVE, STREAM_RESTART, STREAM_STARTS, STREAM_TIMEOUT, TALK_LIMIT};
+use crate::refs::{CallRef, ConferenceRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::{CallEnd, CallTag, Destination, What};
 use crate::turn::{Due, Turn};
@@ -182,32 +182,6 @@ impl Routing {
         Some(call)
     }
 
-    /// Where a call to the echo goes: into a new recording, unless one is being played to this line or all are taken.
-    fn open_echo(&mut self, session: SessionRef, frame: &DmrdView<'_>) -> Route {
-        let former = self.stations.get(session).and_then(|station| station.line(frame.slot()).echo);
-        if let Some(former) = former {
-            if self.echoes.is_playing(former) {
-                return Route::Nowhere(Refusal::EchoBusy);
-            }
-            self.echoes.end(&mut self.stations, former);
-        }
-        let Some(echo) = self.echoes.open(session, frame) else { return Route::Nowhere(Refusal::EchoBusy) };
-        if let Some(station) = self.stations.get_mut(session) {
-            station.line_mut(frame.slot()).echo = Some(echo);
-        }
-        Route::Echo(echo)
-    }
-
-    /// Keying up ends the playback of an echo on that line, but for another call to the echo, which has to wait.
-    fn cancel_echo(&mut self, session: SessionRef, slot: Slot, route: Route) {
-        if matches!(route, Route::Echo(_) | Route::Nowhere(Refusal::EchoBusy)) {
-            return;
-        }
-        if let Some(echo) = self.stations.get(session).and_then(|station| station.line(slot).echo) {
-            self.echoes.end(&mut self.stations, echo);
-        }
-    }
-
     /// A frame of a call that is on the air.
     fn go_on(&mut self, turn: &mut Turn<'_>, call: CallRef, frame: &DmrdView<'_>, first: bool) {
         let now = turn.now.mono;
@@ -226,7 +200,7 @@ impl Routing {
         match (verdict, route) {
             (Err(why), _) => self.refuse(turn, session, frame, why),
             (Ok(()), Route::Conference(conference)) => self.deliver(turn, call, conference, frame, first),
-            (Ok(()), Route::Echo(echo)) => self.echoes.record(echo, frame),
+            (Ok(()), Route::Echo(echo)) => self.echoes.get_mut(echo).into_iter().for_each(|echo| echo.record(frame)),
             (Ok(()), Route::Nowhere(why)) => turn.refuse(why),
         }
         if frame.kind() == FrameKind::Terminator {
@@ -246,7 +220,7 @@ impl Routing {
     }
 
     /// Whether another call is on the air in a conference.
-    fn is_busy(&self, turn: &Turn<'_>, conference: super::subscription::ConferenceRef) -> bool {
+    fn is_busy(&self, turn: &Turn<'_>, conference: ConferenceRef) -> bool {
         if self.policy.busy_join == BusyJoin::Contend {
             return false;
         }

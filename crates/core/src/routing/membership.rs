@@ -3,12 +3,11 @@
 
 use super::Routing;
 use super::station::Feed;
-use super::subscription::SubscriptionRef;
 use crate::access::options::Wanted;
-use crate::access::session::SessionRef;
 use crate::access::settings::Settings;
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::MAX_USER_ACTIVATED;
+use crate::refs::{SessionRef, SubscriptionRef};
 use crate::refusal::Refusal;
 use crate::report::{SubscriptionEnd, SubscriptionSource, What};
 use crate::time::Mono;

@@ -7,24 +7,25 @@ mod ending;
 mod ingress;
 mod membership;
 mod memory;
+mod playback;
 mod presentation;
 mod progress;
 pub mod rewrite;
 pub(crate) mod station;
 pub(crate) mod subscription;
 
-use crate::access::session::SessionRef;
 use crate::access::settings::Settings;
 use crate::config::Policy;
 use crate::id::Slot;
 use crate::net::Path;
+use crate::refs::{CallRef, SessionRef};
 use crate::report::CallEnd;
 use crate::seed::Secrets;
 use crate::table::TableKey;
 use crate::time::Mono;
 use crate::turn::Turn;
-use crate::voice::echo::{EchoRef, Echoes};
-use call::{Call, CallRef};
+use crate::voice::echo::Echoes;
+use call::Call;
 use memory::StreamMemory;
 use slotmap::SlotMap;
 use station::{Line, Station, StationInfo, Stations};
@@ -123,7 +124,7 @@ impl Routing {
             // A recording that has just ended waits for nobody any more.
             let echo = self.stations.get(session).and_then(|station| station.line(slot).echo);
             if let Some(echo) = echo {
-                self.echoes.remove(echo);
+                self.end_echo(echo);
             }
             for subscription in self.subscriptions.of_line(session, slot).to_vec() {
                 self.subscriptions.remove(subscription);
@@ -131,11 +132,6 @@ impl Routing {
         }
         self.subscriptions.forget(session);
         self.stations.remove(session);
-    }
-
-    /// The next frame of an echo is due.
-    pub(crate) fn echo_due(&mut self, turn: &mut Turn<'_>, echo: EchoRef) {
-        self.echoes.play(turn, &mut self.stations, echo);
     }
 
     /// Ended streams may be forgotten.

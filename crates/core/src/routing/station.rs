@@ -2,16 +2,14 @@
 //! to it, and the rules of who may have it now. Exists only while the session runs, so that voice cannot reach anybody
 //! else. Source: `behaviour.md` 3.7, R-100, R-101.
 
-use crate::access::session::SessionRef;
 use crate::id::{RadioId, RfTg, Slot, StreamId};
 use crate::limits::STREAM_LIVE;
 use crate::net::Path;
 use crate::rate::Bucket;
+use crate::refs::{CallRef, EchoRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::SessionTag;
-use crate::routing::call::CallRef;
 use crate::time::{Mono, Span};
-use crate::voice::echo::EchoRef;
 use slotmap::SecondaryMap;
 
 /// What access tells of a client that begins to run.

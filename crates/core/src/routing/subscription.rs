@@ -2,22 +2,14 @@
 //! the recipient list of each conference; never asks whence a subscription came when it routes. This is the one place
 //! where a talkgroup on RF becomes a conference. Source, `behaviour.md` 1.2 to 1.6.
 
-use crate::access::session::SessionRef;
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::MAX_SUBSCRIPTIONS;
+use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
-use crate::routing::call::CallRef;
 use crate::seed::Secrets;
 use crate::table::Table;
 use crate::time::Mono;
-use slotmap::{SecondaryMap, SlotMap, new_key_type};
-
-new_key_type! {
-    /// Reference to a subscription; a dead one finds nothing.
-    pub(crate) struct SubscriptionRef;
-    /// Reference to a conference; a dead one finds nothing.
-    pub(crate) struct ConferenceRef;
-}
+use slotmap::{SecondaryMap, SlotMap};
 
 /// Membership of one (client, slot, talkgroup on RF) in one conference.
 #[derive(Clone, Debug)]

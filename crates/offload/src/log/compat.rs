@@ -3,9 +3,9 @@
 //! Source: `reporting.md` 8 and its sample of real lines.
 
 use super::Level;
-use super::entry::{CallFigures, refusal_marker, source_name, subscription_end};
 use super::names::Names;
 use super::stamp::Stamp;
+use super::words::{CallFigures, refusal_marker, source_name, subscription_end};
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{CallEnd, CallTag, ReportEvent, SessionEnd, SessionTag, SubscriptionSource, What};
 use ragchew_core::time::Span;

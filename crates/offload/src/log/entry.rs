@@ -4,12 +4,10 @@
 use super::compat;
 use super::names::Names;
 use super::stamp::Stamp;
+use super::words::{CallFigures, refusal_marker, session_end, source_name, subscription_end};
 use super::{Format, Level};
 use ragchew_core::id::Slot;
-use ragchew_core::refusal::Refusal;
-use ragchew_core::report::{
-    CallEnd, CallTag, Destination, ReportEvent, SessionEnd, SessionTag, SubscriptionEnd, SubscriptionSource, What,
-};
+use ragchew_core::report::{CallEnd, CallTag, Destination, ReportEvent, SessionTag, What};
 use ragchew_core::time::{Span, Wall};
 use std::fmt::Write;
 
@@ -269,17 +267,6 @@ fn session_entry(what: &What, draft: Draft<'_>) -> Entry {
     }
 }
 
-/// Name, marker and level of the end of a session.
-fn session_end(cause: SessionEnd) -> (&'static str, &'static str, Level) {
-    match cause {
-        SessionEnd::Closed => ("closed", "is closing down", Level::Info),
-        SessionEnd::TimedOut => ("timed_out", "has timed out and is being removed", Level::Info),
-        SessionEnd::LoggedInAgain => ("logged_in_again", "logged in again", Level::Info),
-        SessionEnd::Removed => ("removed", "is no longer admitted and is being removed", Level::Warning),
-        SessionEnd::Drained => ("drained", "De-Registration sent to Peer", Level::Info),
-    }
-}
-
 fn subscription_entry(what: &What, draft: Draft<'_>) -> Entry {
     let names = draft.names;
     let on = |who: &SessionTag| Some(names.listener(who.listener));
@@ -315,27 +302,6 @@ fn subscription_entry(what: &What, draft: Draft<'_>) -> Entry {
             )
         }
         _ => draft.end(None, Level::Debug, "unknown", ""),
-    }
-}
-
-pub(super) fn source_name(source: SubscriptionSource) -> &'static str {
-    match source {
-        SubscriptionSource::Static => "static",
-        SubscriptionSource::Map => "map",
-        SubscriptionSource::DefaultReflector => "default_reflector",
-        SubscriptionSource::UserActivated => "user_activated",
-    }
-}
-
-/// Name and marker of the end of a subscription.
-pub(super) fn subscription_end(cause: SubscriptionEnd) -> (&'static str, &'static str) {
-    match cause {
-        SubscriptionEnd::Expired => ("expired", "(ROUTER) Conference Bridge TIMEOUT"),
-        SubscriptionEnd::Displaced => ("displaced", "(ROUTER) Conference Bridge DEACTIVATE"),
-        SubscriptionEnd::Unlinked => ("unlinked", "(ROUTER) Conference Bridge DEACTIVATE"),
-        SubscriptionEnd::Removed => ("removed", "(ROUTER) Conference Bridge DEACTIVATE"),
-        SubscriptionEnd::Oldest => ("oldest", "(ROUTER) Conference Bridge DEACTIVATE"),
-        SubscriptionEnd::Suspended => ("suspended", "(ROUTER) Conference Bridge SUSPENDED"),
     }
 }
 
@@ -394,42 +360,5 @@ pub(super) fn call_end(cause: CallEnd) -> (&'static str, &'static str) {
         CallEnd::Replaced => ("replaced", "*CALL END*"),
         CallEnd::TooLong => ("too_long", "*CALL END*"),
         CallEnd::SessionEnded => ("session_ended", "*CALL END*"),
-    }
-}
-
-/// What operators grep for, by the kind of the reason.
-pub(super) fn refusal_marker(why: Refusal) -> &'static str {
-    match why {
-        Refusal::SubscriberAcl | Refusal::TalkgroupAcl => "CALL DROPPED BY SYSTEM ACL",
-        Refusal::Loop => "*LoopControl*",
-        Refusal::RateGuard
-        | Refusal::TooLongCall
-        | Refusal::Duplicate
-        | Refusal::Late
-        | Refusal::StreamStarts
-        | Refusal::TooManyStreams
-        | Refusal::OtherAddressing => "*PacketControl*",
-        Refusal::NullStream | Refusal::BadFrameType | Refusal::BadSource | Refusal::BadDestination => "*ProtoControl*",
-        _ => "Call not routed",
-    }
-}
-
-/// Length, rate and loss of a call with two decimals, as the field writes them.
-pub(super) struct CallFigures {
-    /// Seconds.
-    pub(super) seconds: String,
-    /// Frames per second.
-    pub(super) rate: String,
-    /// Per cent.
-    pub(super) loss: String,
-}
-
-impl CallFigures {
-    pub(super) fn new(duration: Span, frames: u32, lost: u32) -> Self {
-        let seconds = duration.0 as f64 / 1e9;
-        let rate = if duration.0 == 0 { 0.0 } else { f64::from(frames) / seconds };
-        let sent = f64::from(frames) + f64::from(lost);
-        let loss = if sent == 0.0 { 0.0 } else { f64::from(lost) * 100.0 / sent };
-        Self { seconds: format!("{seconds:.2}"), rate: format!("{rate:.2}"), loss: format!("{loss:.2}") }
     }
 }

@@ -8,6 +8,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod words;
 mod writer;
 
 pub use entry::{Entry, Value, render, render_line};
