@@ -57,7 +57,7 @@ pub struct Listener {
     pub name: Box<str>,
     /// The sockets that serve it.
     pub sockets: Vec<SocketId>,
-    /// For every client that has none of its own. Empty: any answer is right.
+    /// For every client that has none of its own.
     pub passphrase: Passphrase,
     /// Sessions at once.
     pub max_clients: u32,
