@@ -1,5 +1,6 @@
 //! The command line. Owns its words and help; does nothing. Source: design §7.
 
+use crate::demo::{self, DemoArgs};
 use crate::replay::{self, ReplayArgs};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -57,4 +58,10 @@ pub enum Command {
     /// --config its first listener takes the clients; without, they are subscribed to every talkgroup of the capture.
     #[command(after_help = replay::EXIT_CODES)]
     Replay(ReplayArgs),
+    /// Watch a server at work: simulated hotspots on this machine hold a conversation
+    ///
+    /// A server of its own on 127.0.0.1 with twelve hotspots that log in, take turns on four talkgroups, speak to the echo, and one
+    /// that does not know the passphrase. Shows live who talks to whom; ends with q.
+    #[command(after_help = demo::EXIT_CODES)]
+    Demo(DemoArgs),
 }

@@ -5,10 +5,12 @@
 pub mod args;
 mod check;
 pub mod config;
+pub mod demo;
 mod hotspot;
 mod replay;
 mod run;
 mod state;
+pub mod view;
 
 use args::{Args, Command};
 use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
@@ -45,6 +47,7 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Check { json }) => check::check(args, *json).into(),
         // Its exit codes are its own.
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
+        Some(Command::Demo(demo)) => demo::demo(demo).into(),
         Some(Command::Run) | None => run::run(args).into(),
     }
 }
