@@ -82,8 +82,6 @@ pub enum SubscriptionEnd {
     Removed,
     /// More user-activated talkgroups than a slot may have.
     Oldest,
-    /// Its session ended.
-    SessionEnded,
     /// Single mode paused a static; it comes back.
     Suspended,
 }
@@ -150,9 +148,9 @@ pub enum What {
     Disconnected { who: SessionTag, remote: SocketAddr, cause: SessionEnd },
     /// A client is now at another address; the old one was told.
     Moved { who: SessionTag, from: SocketAddr, to: SocketAddr },
-    /// A subscription began, or a paused one came back.
+    /// A subscription began, a paused one came back, or one has another source now.
     Subscribed { who: SessionTag, slot: Slot, rf_tg: RfTg, conference: ConferenceTg, source: SubscriptionSource },
-    /// A subscription ended or paused.
+    /// A subscription ended or paused. Those of a session that ends go with it and are not told one by one.
     Unsubscribed { who: SessionTag, slot: Slot, rf_tg: RfTg, conference: ConferenceTg, cause: SubscriptionEnd },
     /// A call began.
     CallStarted { call: CallTag, late_entry: bool },

@@ -12,16 +12,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything; far more than it takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Server {
-    pub dir: PathBuf,
-    pub child: Child,
-    pub lines: Receiver<String>,
+pub(crate) struct Server {
+    pub(crate) dir: PathBuf,
+    pub(crate) child: Child,
+    pub(crate) lines: Receiver<String>,
 }
 
 impl Server {
-    pub fn start(name: &str, config: &str) -> Self {
+    pub(crate) fn start(name: &str, config: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("ragchew-run-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
@@ -39,12 +39,12 @@ impl Server {
         Self { dir, child, lines }
     }
 
-    pub fn configure(&self, config: &str) {
+    pub(crate) fn configure(&self, config: &str) {
         fs::write(self.dir.join("ragchew.yaml"), config).unwrap();
     }
 
     /// The next line with `words`, and all before it.
-    pub fn wait_for(&self, words: &str) -> Vec<String> {
+    pub(crate) fn wait_for(&self, words: &str) -> Vec<String> {
         let mut seen = Vec::new();
         let until = Instant::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -56,13 +56,13 @@ impl Server {
         panic!("no line with {words:?} in {seen:#?}");
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Exit code and standard error.
-    pub fn end(&mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(&mut self) -> (Option<i32>, String) {
         let until = Instant::now() + PATIENCE;
         let code = loop {
             match self.child.try_wait().unwrap() {
@@ -85,35 +85,35 @@ impl Drop for Server {
     }
 }
 
-pub fn listener(name: &str, port: u16) -> String {
+pub(crate) fn listener(name: &str, port: u16) -> String {
     format!("- {{ name: {name}, bind: '127.0.0.1:{port}', passphrase: hush-hush-77 }}\n")
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A hotspot that knows just enough to log in (`wire.md` 1).
-pub struct Hotspot {
-    pub socket: UdpSocket,
-    pub id: [u8; 4],
+pub(crate) struct Hotspot {
+    pub(crate) socket: UdpSocket,
+    pub(crate) id: [u8; 4],
 }
 
 impl Hotspot {
-    pub fn at(port: u16, id: u32) -> Self {
+    pub(crate) fn at(port: u16, id: u32) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(("127.0.0.1", port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { socket, id: id.to_be_bytes() }
     }
 
-    pub fn send(&self, opcode: &[u8], rest: &[u8]) {
+    pub(crate) fn send(&self, opcode: &[u8], rest: &[u8]) {
         self.socket.send(&[opcode, &self.id, rest].concat()).unwrap();
     }
 
     /// The next datagram that begins with `opcode`.
-    pub fn receive(&self, opcode: &[u8]) -> Vec<u8> {
+    pub(crate) fn receive(&self, opcode: &[u8]) -> Vec<u8> {
         let mut buffer = [0; 512];
         loop {
             let length = self.socket.recv(&mut buffer).expect("no answer");
@@ -123,7 +123,7 @@ impl Hotspot {
         }
     }
 
-    pub fn log_in(&self, passphrase: &[u8]) {
+    pub(crate) fn log_in(&self, passphrase: &[u8]) {
         self.send(b"RPTL", b"");
         let challenge = self.receive(b"RPTACK");
         self.answer(&challenge[6..10], passphrase);
@@ -133,12 +133,12 @@ impl Hotspot {
     }
 
     /// RPTK.
-    pub fn answer(&self, salt: &[u8], passphrase: &[u8]) {
+    pub(crate) fn answer(&self, salt: &[u8], passphrase: &[u8]) {
         self.send(b"RPTK", &Sha256::new().chain_update(salt).chain_update(passphrase).finalize());
     }
 
     /// RPTC.
-    pub fn describe(&self) {
+    pub(crate) fn describe(&self) {
         let text = format!(
             "{:<8}{:>9}{:>9}{:>2}{:>2}{:>8}{:>9}{:>3}{:<20}{:<19}{}{:<124}{:<40}{:<40}",
             "M0TST",

@@ -185,6 +185,7 @@ impl Access {
             heard: now,
             closing: None,
             armed,
+            close_armed: None,
             took_over: took_over.then_some(now),
             config: None,
             options: None,

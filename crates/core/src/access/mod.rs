@@ -10,7 +10,7 @@ mod strangers;
 
 use crate::config::{Config, Listener};
 use crate::id::{ClientId, ListenerId, RadioId};
-use crate::limits::{CLOSE_GRACE, OPTIONS_RATE};
+use crate::limits::{CLOSE_GRACE, OPTIONS_RATE, SESSION_TIMEOUT};
 use crate::net::Path;
 use crate::refusal::Refusal;
 use crate::report::{SessionEnd, What};
@@ -141,7 +141,10 @@ impl Access {
         if record.closing.is_none() {
             let at = turn.now.mono + CLOSE_GRACE;
             record.closing = Some(at);
-            turn.due(at, Due::Session(session));
+            if record.close_armed.is_none() {
+                record.close_armed = Some(at);
+                turn.due(at, Due::Session(session));
+            }
         }
     }
 
@@ -271,10 +274,15 @@ impl Access {
             let cause = if record.closing.is_some() { SessionEnd::Closed } else { SessionEnd::TimedOut };
             return self.end(turn, routing, session, cause);
         }
-        // An RPTCL that was taken back leaves an entry of its own behind; only the record's own goes on.
-        if at == record.armed {
-            record.armed = deadline;
-            turn.due(deadline, Due::Session(session));
+        if record.close_armed == Some(at) {
+            // The RPTCL was taken back; perhaps there was another since.
+            record.close_armed = record.closing;
+            if let Some(closing) = record.closing {
+                turn.due(closing, Due::Session(session));
+            }
+        } else if at == record.armed {
+            record.armed = record.heard + SESSION_TIMEOUT;
+            turn.due(record.armed, Due::Session(session));
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct AccessSession {
     pub(crate) closing: Option<Mono>,
     /// Time of its entry in the heap of deadlines.
     pub(crate) armed: Mono,
+    /// Time of a second entry there, for an announced end.
+    pub(crate) close_armed: Option<Mono>,
     /// When it took the ID over from another address.
     pub(crate) took_over: Option<Mono>,
     /// Keyed hash of the RPTC in force.

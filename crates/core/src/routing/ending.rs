@@ -32,7 +32,7 @@ impl Routing {
         if let Some(record) = subscription.and_then(|s| self.subscriptions.get_mut(s)) {
             record.speaking = false;
         }
-        if subscription.is_some() || joins.is_some() {
+        if cause != CallEnd::SessionEnded {
             self.keyed(turn, session, slot, tag.rf_tg, joins);
         }
         if let Some(at) = self.memory.end(key, cause, turn.now.mono) {

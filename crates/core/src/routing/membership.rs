@@ -74,10 +74,14 @@ impl Routing {
                 let user = record.source == SubscriptionSource::UserActivated;
                 match same {
                     Some(&(_, source)) => {
+                        let changed = record.source != source;
+                        record.source = source;
                         if user {
                             record.until = None;
                         }
-                        record.source = source;
+                        if changed {
+                            self.report_begin(turn, subscription);
+                        }
                     }
                     None if user && !is_taken(&wanted, record.slot, record.rf_tg) => {}
                     None => self.drop_subscription(turn, subscription, SubscriptionEnd::Removed),

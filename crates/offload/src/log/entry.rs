@@ -335,7 +335,6 @@ pub(super) fn subscription_end(cause: SubscriptionEnd) -> (&'static str, &'stati
         SubscriptionEnd::Unlinked => ("unlinked", "(ROUTER) Conference Bridge DEACTIVATE"),
         SubscriptionEnd::Removed => ("removed", "(ROUTER) Conference Bridge DEACTIVATE"),
         SubscriptionEnd::Oldest => ("oldest", "(ROUTER) Conference Bridge DEACTIVATE"),
-        SubscriptionEnd::SessionEnded => ("session_ended", "(ROUTER) Conference Bridge DEACTIVATE"),
         SubscriptionEnd::Suspended => ("suspended", "(ROUTER) Conference Bridge SUSPENDED"),
     }
 }
