@@ -10,7 +10,7 @@ use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{CallEnd, SessionEnd, SubscriptionEnd, What};
 use std::collections::BTreeSet;
 
-/// A client of the second listener.
+/// A client of the other listener.
 const E: Name = 'E';
 
 /// A and E are to go. B has OPTIONS and a talkgroup that it keyed up; C has the defaults and one too; D listens.
@@ -18,7 +18,7 @@ fn before() -> World {
     let mut w = World::with(|config| {
         config.server.name = "before".into();
         config.listeners[0].defaults.statics[0] = vec![RfTg(94)];
-        config.listeners.push(listener(2, "other", 1));
+        config.listeners.insert(0, listener(2, "other", 1));
     });
     w.login_with(A, "TS1=96");
     w.login_with(B, "TS1=95;TS2=91");
@@ -28,13 +28,13 @@ fn before() -> World {
     w
 }
 
-/// A is not admitted any more, the second listener is gone, the statics of the first are others.
+/// A is not admitted any more, the other listener is gone, the statics of the one that stays are others.
 fn reload(w: &mut World) {
     let retired = w.replace(|config| {
         config.server.name = "after".into();
+        config.listeners.remove(0);
         config.listeners[0].acl.register = Acl::parse("DENY:2341001", MAX_CLIENT).unwrap();
         config.listeners[0].defaults.statics[0] = vec![RfTg(93)];
-        config.listeners.pop();
     });
     assert_eq!(&*retired.server.name, "before");
     w.silence(A);
