@@ -35,13 +35,10 @@ impl Drain {
     /// Begins it; all happens in the steps that follow at once.
     pub(crate) fn begin(turn: &mut Turn<'_>, access: &Access, routing: &Routing) -> Self {
         turn.due(turn.now.mono, Due::Drain);
-        Self {
-            calls: routing.call_refs(),
-            sessions: access.sessions().refs(),
-            stage: Stage::EndCalls,
-            next: 0,
-            round_at: turn.now.mono,
-        }
+        let (calls, now) = (routing.call_refs(), turn.now.mono);
+        // Control goes before voice: a client is told a moment after it heard its call end.
+        let round_at = if calls.is_empty() { now } else { now + DRAIN_INTERVAL };
+        Self { calls, sessions: access.sessions().refs(), stage: Stage::EndCalls, next: 0, round_at }
     }
 
     /// Goes on until a stage is done or the effects hold enough.

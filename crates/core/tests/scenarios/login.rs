@@ -401,9 +401,10 @@ fn the_orderly_end_ends_calls_and_tells_each_client_three_times() {
     for name in [A, B] {
         let told = w.notices(name);
         let close = with_id("MSTCL", usual_id(name));
-        assert_eq!(told, [0, 20, 40].map(|n| (at + n, close.clone())), "to {name}");
+        // A moment after the call: control goes before voice.
+        assert_eq!(told, [20, 40, 60].map(|n| (at + n, close.clone())), "to {name}");
     }
-    assert_eq!(w.drained, [at + 40]);
+    assert_eq!(w.drained, [at + 60]);
     assert_eq!(w.core.running_sessions(), 0);
     assert_eq!(w.answers(usual_path(C), &with_id("RPTL", usual_id(C))), [] as [Vec<u8>; 0]);
     assert_eq!(ends(&w).iter().filter(|(.., cause)| *cause == SessionEnd::Drained).count(), 2);

@@ -6,6 +6,7 @@ mod activation;
 mod completeness;
 mod contention;
 mod echo;
+mod found;
 mod guards;
 mod lists;
 mod login;
