@@ -86,7 +86,7 @@ impl Core {
             Input::Replace(config) => self.replace(now, config, effects),
             Input::Drain => {
                 if self.drain.is_none() {
-                    self.drain = Some(Drain::begin(&mut turn, &self.access, &mut self.routing));
+                    self.drain = Some(Drain::begin(&mut turn, &self.access, &self.routing));
                 }
             }
         }

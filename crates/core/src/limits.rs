@@ -82,6 +82,8 @@ limits! {
     RATE_GUARD_FREE_FRAMES: u64 = 18, "frames";
     /// Highest average rate of a stream, frames per second (nominal: 16.7).
     RATE_GUARD_PER_SECOND: u64 = 25, "frames per second";
+    /// Frames of a stream that may come at once, whatever its average: a stall of three seconds that is caught up.
+    RATE_GUARD_BURST: Rate = Rate::new(50, Span::millis(40));
     /// Frames of a stream whose content is remembered, to recognise repeats.
     RECENT_FRAMES: usize = 64, "frames";
     /// Streams remembered in all, live ones included; the one that ended first goes.
@@ -106,6 +108,8 @@ limits! {
     LOGIN_PER_CLIENT: Rate = Rate::new(3, Span::secs(10));
     /// Failed RPTK of one client ID and address before it is ignored for FAILED_LOGIN_PAUSE.
     FAILED_LOGINS: u8 = 5, "answers";
+    /// After this long without another one, failed RPTK are forgotten.
+    FAILED_LOGIN_MEMORY: Span = Span::secs(600);
     /// How long a client ID and address that guessed wrong is ignored.
     FAILED_LOGIN_PAUSE: Span = Span::secs(30);
     /// MSTNAK per source.
@@ -123,13 +127,23 @@ limits! {
     MAX_STATIC: usize = 64, "talkgroups";
     /// User-activated talkgroups per client and slot; the oldest goes.
     MAX_USER_ACTIVATED: usize = 32, "talkgroups";
+    /// How far ahead a subscription's time is put into the heap of deadlines; until then it is looked at anew.
+    SUBSCRIPTION_LOOK: Span = Span::secs(60);
     /// Subscriptions in all.
     MAX_SUBSCRIPTIONS: usize = 1_048_576, "subscriptions";
+    /// Events about refused streams, per slot of a client.
+    REFUSAL_EVENTS: Rate = Rate::new(8, Span::secs(1));
+    /// Refused streams per slot that are remembered as told.
+    TOLD_REFUSALS: usize = 4, "streams";
+    /// Numbers under which one call is kept coded, in pairs that share a place; with more, the older of a pair goes.
+    CODED_NUMBERS: usize = 16, "numbers";
     /// Talker alias datagrams (DMRA) passed on per call: four blocks, four times.
     MAX_ALIAS_PER_CALL: u8 = 16, "datagrams";
 
     /// Echoes at once, else busy.
     MAX_ECHOES: usize = 64, "echoes";
+    /// Buffers of former echoes that are kept for the next ones, 120 KB each.
+    SPARE_ECHOES: usize = 8, "buffers";
     /// Silence between the end of a call to the echo and its playback.
     ECHO_DELAY: Span = Span::secs(2);
     /// How long a playback waits for its slot to become free before it is given up.

@@ -93,7 +93,7 @@ impl<T: Copy + Default> Rows<T> {
     }
 
     fn row(&self, tag: u64) -> usize {
-        (tag >> 1) as usize % self.rows.len().max(1)
+        ((tag >> 1) % self.rows.len().max(1) as u64) as usize
     }
 }
 

@@ -95,6 +95,8 @@ pub enum SessionEnd {
     TimedOut,
     /// The client logged in anew, from the same address or another.
     LoggedInAgain,
+    /// Its RPTC could not be taken.
+    Refused,
     /// The configuration no longer admits it.
     Removed,
     /// The server stops.

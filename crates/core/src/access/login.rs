@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 use crate::report::{SessionEnd, SessionTag, What};
 use crate::routing::Routing;
 use crate::routing::station::StationInfo;
+use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::{ConfigView, ServerMessage, Slots, login_hash};
 use subtle::ConstantTimeEq;
@@ -90,12 +91,12 @@ impl Access {
         let Some(session) = self.sessions.find(listener.id, client) else {
             return self.nak(turn, path, client, Refusal::NoSession);
         };
-        let digest = self.text_key.hash_bytes(&[config.bytes()]);
-        let Some(record) = self.sessions.get_mut(session) else { return };
-        if !record.path.same_endpoint(path) {
+        if !self.sessions.get(session).is_some_and(|record| record.path.same_endpoint(path)) {
             return self.nak(turn, path, client, Refusal::OtherAddress);
         }
-        record.alive(turn.now.mono);
+        self.note_path(turn, routing, session, path);
+        let digest = self.text_key.hash_bytes(&[config.bytes()]);
+        let Some(record) = self.sessions.get_mut(session) else { return };
         if record.config != Some(digest) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
                 return turn.refuse(Refusal::OptionsRate);
@@ -107,7 +108,14 @@ impl Access {
     }
 
     /// An RPTC without room for what it must say: the login is over.
-    pub(super) fn bad_config(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+    pub(super) fn bad_config(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        routing: &mut Routing,
+        path: &Path,
+        client: ClientId,
+    ) {
         let session = self.sessions.find(listener.id, client);
         let waiting = session.filter(|&session| {
             self.sessions
@@ -115,7 +123,7 @@ impl Access {
                 .is_some_and(|r| r.state == LoginState::Authenticated && r.path.same_endpoint(path))
         });
         if let Some(session) = waiting {
-            self.sessions.remove(session);
+            self.end(turn, routing, session, SessionEnd::Refused);
         }
         self.refuse_login(turn, listener, path, client, Refusal::BadConfig);
     }
@@ -140,7 +148,7 @@ impl Access {
     }
 
     /// Ends what the ID had before: silently at the same address, with MSTCL at another one, and that not too often.
-    /// Returns whether the ID moved.
+    /// Returns when the ID moved last.
     fn make_room(
         &mut self,
         turn: &mut Turn<'_>,
@@ -148,20 +156,21 @@ impl Access {
         routing: &mut Routing,
         path: &Path,
         client: ClientId,
-    ) -> Result<bool, Refusal> {
-        let Some(old) = self.sessions.find(listener.id, client) else { return Ok(false) };
-        let Some(record) = self.sessions.get(old) else { return Ok(false) };
+    ) -> Result<Option<Mono>, Refusal> {
+        let Some(old) = self.sessions.find(listener.id, client) else { return Ok(None) };
+        let Some(record) = self.sessions.get(old) else { return Ok(None) };
         let (who, from, took_over) = (record.tag(), record.path, record.took_over);
         let moves = !from.same_endpoint(path);
         if moves && took_over.is_some_and(|at| turn.now.mono.since(at) < TAKEOVER_INTERVAL) {
             return Err(Refusal::TakeoverTooSoon);
         }
         self.end(turn, routing, old, SessionEnd::LoggedInAgain);
-        if moves {
-            turn.answer(from, ServerMessage::Close(Some(client)));
-            turn.report(What::Moved { who, from: from.remote, to: path.remote });
+        if !moves {
+            return Ok(took_over);
         }
-        Ok(moves)
+        self.farewell(turn, from, client);
+        turn.report(What::Moved { who, from: from.remote, to: path.remote });
+        Ok(Some(turn.now.mono))
     }
 
     fn admit(
@@ -171,7 +180,7 @@ impl Access {
         path: &Path,
         client: ClientId,
         hash: &[u8; 32],
-        took_over: bool,
+        took_over: Option<Mono>,
     ) {
         let now = turn.now.mono;
         let armed = now + SESSION_TIMEOUT;
@@ -187,9 +196,10 @@ impl Access {
             closing: None,
             armed,
             close_armed: None,
-            took_over: took_over.then_some(now),
+            took_over,
             config: None,
             options: None,
+            asked: None,
             key: None,
             options_bucket: Bucket::default(),
             settings: Settings::of(listener, client),

@@ -57,6 +57,24 @@ impl Options {
     }
 }
 
+impl Options {
+    /// What both ask for, one after the other: the later statics, and what the later text does not name from this one.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        Self {
+            statics: later.statics,
+            dial: later.dial.or(self.dial),
+            ua_timer: later.ua_timer.or(self.ua_timer),
+            single: later.single.or(self.single),
+            ident: later.ident.or(self.ident),
+            ident_tg: later.ident_tg.or(self.ident_tg),
+            language: later.language.or(self.language),
+            key: None,
+            voided: later.voided,
+        }
+    }
+}
+
 /// Whether the text asks for nothing at all, so that the configuration's values stay.
 pub fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|b| matches!(b, b' ' | b';' | 0))
@@ -181,7 +199,8 @@ impl Options {
             let (mut count, mut twice) = (0, false);
             same_line.for_each(|w| {
                 count += 1;
-                twice |= w.rf_tg == one.rf_tg;
+                // One number a conference: what a slot hears twice it hears once.
+                twice |= w.rf_tg == one.rf_tg || w.conference == one.conference;
             });
             if twice {
                 continue;

@@ -1,6 +1,7 @@
 //! The live relations with clients: who is logged in, from where, since when alive. Owns the table of sessions with its
 //! two indexes (listener and ID; live addresses); decides no answers and routes nothing. Source: design §2, R-020 to R-029.
 
+use crate::access::options::Options;
 use crate::access::settings::Settings;
 use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
@@ -49,6 +50,8 @@ pub(crate) struct AccessSession {
     pub(crate) options: Option<u64>,
     /// Keyed hash of the KEY that later OPTIONS must show.
     pub(crate) key: Option<u64>,
+    /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too.
+    pub(crate) asked: Option<Box<Options>>,
     pub(crate) options_bucket: Bucket,
     pub(crate) settings: Settings,
 }

@@ -3,8 +3,8 @@
 
 use crate::id::ClientId;
 use crate::limits::{
-    FAILED_LOGIN_PAUSE, FAILED_LOGINS, LOGIN_PER_CLIENT, LOGIN_PER_SOURCE, NAK_PER_SOURCE, NAK_TOTAL, STRANGER_EVENTS,
-    STRANGER_ROWS,
+    FAILED_LOGIN_MEMORY, FAILED_LOGIN_PAUSE, FAILED_LOGINS, LOGIN_PER_CLIENT, LOGIN_PER_SOURCE, NAK_PER_SOURCE,
+    NAK_TOTAL, STRANGER_EVENTS, STRANGER_ROWS,
 };
 use crate::net::SourcePrefix;
 use crate::rate::{Bucket, Buckets, Rows};
@@ -24,6 +24,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, Default)]
 struct Failures {
     count: u8,
+    last: Mono,
     ignored_until: Mono,
 }
 
@@ -88,10 +89,14 @@ impl Strangers {
     /// Notes a wrong passphrase.
     pub(crate) fn failed(&mut self, client: ClientId, remote: SocketAddr, now: Mono) {
         let who = client_and_source(client, remote);
-        let Some(failures) = self.failures.entry(&who, |f| f.ignored_until.0 + u64::from(f.count)) else { return };
+        let Some(failures) = self.failures.entry(&who, |f| f.ignored_until.max(f.last).0) else { return };
+        if now.since(failures.last) >= FAILED_LOGIN_MEMORY {
+            failures.count = 0;
+        }
         failures.count += 1;
+        failures.last = now;
         if failures.count >= FAILED_LOGINS {
-            *failures = Failures { count: 0, ignored_until: now + FAILED_LOGIN_PAUSE };
+            *failures = Failures { count: 0, last: now, ignored_until: now + FAILED_LOGIN_PAUSE };
         }
     }
 

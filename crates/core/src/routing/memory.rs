@@ -44,15 +44,17 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct StreamMemory {
     known: Table<StreamKey, Known>,
-    /// Ended streams in the order of their ends.
+    /// Ended streams in the order of their ends; one that began again stands here for each of its ends.
     ended: VecDeque<(Mono, StreamKey)>,
+    /// Whether somebody will come for the oldest end.
+    armed: bool,
 }
 
 impl StreamMemory {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         let mut known = Table::new(secrets.table_key(b"streams"), MAX_STREAMS);
         known.reserve(USUAL_STREAMS);
-        Self { known, ended: VecDeque::with_capacity(USUAL_STREAMS) }
+        Self { known, ended: VecDeque::with_capacity(USUAL_STREAMS), armed: false }
     }
 
     /// Whether a frame of `kind` may begin a call of `key` from `origin`.
@@ -96,9 +98,14 @@ impl StreamMemory {
         let known = self.known.get_mut(&key)?;
         let soft = matches!(cause, CallEnd::Timeout | CallEnd::SessionEnded);
         known.ended = Some(Ended { at: now, last_frame: now, soft });
-        let was_empty = self.ended.is_empty();
+        if self.ended.len() >= MAX_STREAMS {
+            if let Some((at, oldest)) = self.ended.pop_front() {
+                self.forget(at, &oldest);
+            }
+        }
         self.ended.push_back((now, key));
-        was_empty.then(|| now + STREAM_MEMORY)
+        let armed = core::mem::replace(&mut self.armed, true);
+        (!armed).then(|| now + STREAM_MEMORY)
     }
 
     /// Forgets what ended long ago; when to come again.
@@ -110,6 +117,7 @@ impl StreamMemory {
             self.ended.pop_front();
             self.forget(at, &key);
         }
+        self.armed = false;
         None
     }
 

@@ -139,12 +139,14 @@ impl Routing {
         self.memory.expire(now)
     }
 
-    /// Ends every call, for the orderly end.
-    pub(crate) fn end_all_calls(&mut self, turn: &mut Turn<'_>) {
-        let calls: Vec<CallRef> = self.calls.keys().collect();
-        for call in calls {
-            self.finish(turn, call, CallEnd::SessionEnded);
-        }
+    /// Every call, in the order of their places: the same on every machine.
+    pub(crate) fn call_refs(&self) -> Vec<CallRef> {
+        self.calls.keys().collect()
+    }
+
+    /// Ends a call because the server stops.
+    pub(crate) fn end_call(&mut self, turn: &mut Turn<'_>, call: CallRef) {
+        self.finish(turn, call, CallEnd::SessionEnded);
     }
 
     pub(crate) fn fill_sizes(&self, sizes: &mut TableSizes) {

@@ -3,7 +3,7 @@
 //! else. Source: `behaviour.md` 3.7, R-100, R-101.
 
 use crate::id::{RadioId, RfTg, Slot, StreamId};
-use crate::limits::STREAM_LIVE;
+use crate::limits::{REFUSAL_EVENTS, STREAM_LIVE, TOLD_REFUSALS};
 use crate::net::Path;
 use crate::rate::Bucket;
 use crate::refs::{CallRef, EchoRef, SessionRef};
@@ -66,8 +66,10 @@ pub(crate) struct Line {
     pub(crate) echo: Option<EchoRef>,
     /// How fast its user may begin calls.
     pub(crate) starts: Bucket,
-    /// The refused stream that was last reported, and why.
-    pub(crate) reported: Option<(StreamId, Refusal)>,
+    /// How fast its refused streams may be told of.
+    pub(crate) told_bucket: Bucket,
+    /// The refused streams that were told of last, and why.
+    pub(crate) told: [Option<(StreamId, Refusal)>; TOLD_REFUSALS],
 }
 
 /// What wants to be delivered to a line.
@@ -108,6 +110,19 @@ impl Line {
     pub(crate) fn send(&mut self, bid: Bid, now: Mono) {
         self.feed = Some(bid.feed);
         self.sent = Some(Passed { at: now, rf_tg: bid.rf_tg, source: bid.source });
+    }
+
+    /// Whether a refusal is to be told: once per stream and reason, and not faster than its rate.
+    pub(crate) fn tells(&mut self, stream: StreamId, why: Refusal, now: Mono) -> bool {
+        let new = !self.told.contains(&Some((stream, why)));
+        let tells = new && self.told_bucket.take(REFUSAL_EVENTS, now);
+        if tells {
+            self.told.rotate_right(1);
+            if let Some(first) = self.told.first_mut() {
+                *first = Some((stream, why));
+            }
+        }
+        tells
     }
 
     /// Whether `feed` is being delivered.

@@ -5,14 +5,11 @@
 use crate::dmr::{ColourCode, LinkControl, terminator_burst};
 use crate::effects::FRAME_LEN;
 use crate::id::{ClientId, RadioId, RfTg, Slot, StreamId};
-use crate::limits::{ECHO_DELAY, ECHO_FRAMES, ECHO_PATIENCE, FRAME_INTERVAL, MAX_ECHOES};
+use crate::limits::{ECHO_DELAY, ECHO_FRAMES, ECHO_PATIENCE, FRAME_INTERVAL, MAX_ECHOES, SPARE_ECHOES};
 use crate::refs::{EchoRef, SessionRef};
 use crate::time::{Mono, Span};
 use crate::wire::hbp::{Dmrd, DmrdView, FrameKind};
 use slotmap::SlotMap;
-
-/// Buffers kept for the next recordings, 120 KB each.
-const SPARE_BUFFERS: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Recorded {
@@ -96,7 +93,7 @@ impl Echoes {
     pub(crate) fn remove(&mut self, echo: EchoRef) {
         let Some(mut echo) = self.echoes.remove(echo) else { return };
         echo.frames.clear();
-        if self.spare.len() < SPARE_BUFFERS {
+        if self.spare.len() < SPARE_ECHOES {
             self.spare.push(echo.frames);
         }
     }
