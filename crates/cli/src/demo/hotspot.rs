@@ -42,7 +42,7 @@ struct Speech {
 }
 
 /// One simulated hotspot with its user.
-pub struct Hotspot {
+pub(super) struct Hotspot {
     socket: UdpSocket,
     person: Person,
     client: ClientId,
@@ -59,7 +59,7 @@ impl Hotspot {
     ///
     /// # Errors
     /// When the system gives no socket.
-    pub fn new(n: usize, server: SocketAddr, passphrase: &[u8], now: Mono) -> io::Result<Self> {
+    pub(super) fn new(n: usize, server: SocketAddr, passphrase: &[u8], now: Mono) -> io::Result<Self> {
         let socket = UdpSocket::bind((server.ip(), 0))?;
         socket.connect(server)?;
         socket.set_nonblocking(true)?;
@@ -79,12 +79,12 @@ impl Hotspot {
     }
 
     /// Whether the user speaks.
-    pub fn is_speaking(&self) -> bool {
+    pub(super) fn is_speaking(&self) -> bool {
         self.speech.is_some()
     }
 
     /// The user presses the button.
-    pub fn key_up(&mut self, key_up: KeyUp, now: Mono) {
+    pub(super) fn key_up(&mut self, key_up: KeyUp, now: Mono) {
         if self.state != State::Running || self.is_speaking() {
             return;
         }
@@ -95,7 +95,7 @@ impl Hotspot {
     }
 
     /// Does what is due: takes answers, repeats what was not answered, pings, speaks.
-    pub fn step(&mut self, now: Mono) {
+    pub(super) fn step(&mut self, now: Mono) {
         let mut buffer = [0; MAX_DATAGRAM];
         while let Ok(length) = self.socket.recv(&mut buffer) {
             match ServerMessage::parse(buffer.get(..length).unwrap_or(&[])) {
@@ -113,7 +113,7 @@ impl Hotspot {
     }
 
     /// Logs out.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.send(&ClientMessage::Close { client: self.client });
     }
 

@@ -87,7 +87,8 @@ fn print(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>
 
 #[cfg(not(feature = "tui"))]
 fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
-    let _ = writeln!(io::stderr(), "this program was built without the live view (cargo feature `tui`); here are lines");
+    let _ =
+        writeln!(io::stderr(), "this program was built without the live view (cargo feature `tui`); here are lines");
     print(events, view, until)
 }
 

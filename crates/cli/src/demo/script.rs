@@ -90,7 +90,11 @@ impl Script {
         for at in 0..self.tables.len() {
             let Some(table) = self.tables.get(at).filter(|table| table.next_at <= now) else { continue };
             let (seats, last) = (table.seats, table.last);
-            let turn = if seats.len() > 1 { (last + 1 + self.below(seats.len() as u64 - 1) as usize) % seats.len() } else { 0 };
+            let turn = if seats.len() > 1 {
+                (last + 1 + self.below(seats.len() as u64 - 1) as usize) % seats.len()
+            } else {
+                0
+            };
             let superframes = 4 + self.below(12) as u32;
             // The others wait for the end and a breath; the echo takes as long again to answer.
             let breath = Span::millis(900 + self.below(2_200));
@@ -147,7 +151,11 @@ mod tests {
         }
         for (_, KeyUp { person, tg, .. }) in all {
             let person = PEOPLE[person];
-            assert!(person.talkgroups.contains(&tg) || person.options.contains(&tg.to_string()), "{} {tg}", person.name);
+            assert!(
+                person.talkgroups.contains(&tg) || person.options.contains(&tg.to_string()),
+                "{} {tg}",
+                person.name
+            );
         }
     }
 }

@@ -12,13 +12,9 @@ use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
 
 /// Draws the picture as it is at `now`.
 pub fn draw(frame: &mut Frame<'_>, view: &View, now: Wall) {
-    let [head, upper, lower, foot] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(3),
-        Constraint::Fill(2),
-        Constraint::Length(1),
-    ])
-    .areas(frame.area());
+    let [head, upper, lower, foot] =
+        Layout::vertical([Constraint::Length(1), Constraint::Fill(3), Constraint::Fill(2), Constraint::Length(1)])
+            .areas(frame.area());
     frame.render_widget(headline(view), head);
     let [talkgroups, sessions] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(upper);
     draw_talkgroups(frame, view, now, talkgroups);
@@ -79,9 +75,10 @@ fn draw_talkgroups(frame: &mut Frame<'_>, view: &View, now: Wall, area: Rect) {
 }
 
 fn draw_sessions(frame: &mut Frame<'_>, view: &View, area: Rect) {
-    let rows = view.sessions.values().map(|session| {
-        Row::new([session.callsign.clone(), session.client.to_string(), session.remote.clone()])
-    });
+    let rows = view
+        .sessions
+        .values()
+        .map(|session| Row::new([session.callsign.clone(), session.client.to_string(), session.remote.clone()]));
     let widths = [Constraint::Length(9), Constraint::Length(10), Constraint::Fill(1)];
     let table = Table::new(rows, widths).header(header(["callsign", "ID", "address"]));
     frame.render_widget(table.block(titled("Clients")), area);
