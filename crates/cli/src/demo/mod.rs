@@ -12,7 +12,6 @@ use ragchew_core::report::ReportEvent;
 use ragchew_offload::log::{Format, Names, render};
 use stage::Stage;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Exit codes, for `--help`.
@@ -38,9 +37,6 @@ pub struct DemoArgs {
     /// Print the events as lines in place of the live view; the default without a terminal
     #[arg(long)]
     plain: bool,
-    /// Record everything that the core is given into this file
-    #[arg(long, value_name = "FILE", hide = true)]
-    record: Option<PathBuf>,
 }
 
 /// Runs the demonstration until it is ended.

@@ -132,3 +132,166 @@ fn clock(at: Wall) -> String {
     let seconds = at.0 / 1_000_000_000 % 86_400;
     format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Heard, OnAir, Session, Talkgroup};
+    use super::*;
+    use ragchew_core::id::{CallNo, ClientId, ListenerId, RadioId, RfTg, SessionNo, Slot, StreamId};
+    use ragchew_core::report::{CallTag, SessionTag};
+    use ragchew_core::time::Span;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use ratatui::buffer::Buffer;
+    use std::fmt::Write;
+
+    const NAMES: [(&str, &str); 8] = [
+        ("Q1ANA", "Ana"),
+        ("Q2BEN", "Ben"),
+        ("Q3CLEO", "Cleo"),
+        ("Q4DAN", "Dan"),
+        ("Q5EVA", "Eva"),
+        ("Q6FINN", "Finn"),
+        ("Q7GITA", "Gita"),
+        ("Q8HUGO", "Hugo"),
+    ];
+    const NOON: Wall = Wall(12 * 3_600_000_000_000);
+
+    fn tag(n: u64, destination: Destination) -> CallTag {
+        let client = ClientId(2_349_000 + n as u32);
+        let from = SessionTag { session: SessionNo(n), listener: ListenerId(0), client };
+        let (source, rf_tg) = (RadioId(client.0), RfTg(91));
+        CallTag { call: CallNo(n), from, stream: StreamId(1), source, slot: Slot::Two, rf_tg, destination }
+    }
+
+    fn picture() -> View {
+        let mut view =
+            View { title: "Ragchew demo on 127.0.0.1:62031".into(), calls: 23, now: NOON, ..View::default() };
+        for (n, (callsign, name)) in (1..).zip(NAMES) {
+            let client = ClientId(2_349_000 + n);
+            let remote = format!("127.0.0.1:{}", 40_000 + 77 * n);
+            view.names.insert(RadioId(client.0), name.into());
+            view.sessions.insert(SessionNo(n.into()), Session { client, callsign: callsign.into(), remote });
+        }
+        for (tg, members) in [(91, &[1, 2, 3, 8][..]), (235, &[1, 4, 5, 6]), (2350, &[3, 5, 7, 8]), (3100, &[2, 6])] {
+            let members = members.iter().map(|&n| (SessionNo(n), Slot::Two)).collect();
+            view.talkgroups.insert(ConferenceTg(tg), Talkgroup { members });
+        }
+        for (n, tg, seconds) in [(2, 91, 4), (7, 2350, 1)] {
+            let call = tag(n, Destination::Conference(ConferenceTg(tg)));
+            let since = Wall(NOON.0 - Span::secs(seconds).0);
+            view.on_air.insert(CallNo(n), OnAir { call, since });
+        }
+        for (n, tg, seconds, loss) in [(4, 235, 3, 0), (1, 235, 9, 4), (6, 3100, 14, 0), (3, 91, 21, 0)] {
+            let (ended, duration) = (Wall(NOON.0 - Span::secs(seconds).0), Span::millis(4_300 + 700 * n));
+            let call = tag(n, Destination::Conference(ConferenceTg(tg)));
+            view.heard.push_back(Heard { call, ended, duration, cause: CallEnd::Terminator, loss });
+        }
+        let ended = Wall(NOON.0 - Span::secs(30).0);
+        let (call, duration) = (tag(5, Destination::Echo), Span::millis(2_900));
+        view.heard.push_back(Heard { call, ended, duration, cause: CallEnd::Timeout, loss: 31 });
+        let why = ragchew_core::refusal::Refusal::NoChallenge.text();
+        view.refused.insert(why, (6, "2349013 at 127.0.0.1".into()));
+        let why = ragchew_core::refusal::Refusal::UnitCall.text();
+        view.refused.insert(why, (1, "Dan to 2349001".into()));
+        view
+    }
+
+    fn drawn(width: u16, height: u16, view: &View) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, view, NOON)).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    fn text(buffer: &Buffer) -> String {
+        let rows = buffer.content.chunks(usize::from(buffer.area.width));
+        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>() + "\n").collect()
+    }
+
+    /// The screen as a picture for the README.
+    fn svg(buffer: &Buffer) -> String {
+        const COLUMN: usize = 9;
+        const ROW: usize = 19;
+        let (width, height) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" font-family=\"monospace\" font-size=\"15\">\n\
+             <rect width=\"{w}\" height=\"{h}\" rx=\"8\" fill=\"#16191d\"/>\n",
+            w = width * COLUMN + 16,
+            h = height * ROW + 16
+        );
+        for (y, row) in buffer.content.chunks(width).enumerate() {
+            let mut x = 0;
+            while x < width {
+                let style = row[x].style();
+                let run = row[x..].iter().take_while(|cell| cell.style() == style).count();
+                let words: String = row[x..x + run].iter().map(|cell| cell.symbol()).collect();
+                let reversed = row[x].modifier.contains(Modifier::REVERSED);
+                let ink = match row[x].fg {
+                    _ if reversed => "#16191d",
+                    Color::Green => "#7ccf6b",
+                    Color::Yellow => "#f0c75e",
+                    Color::Red => "#e8705f",
+                    Color::DarkGray => "#77808c",
+                    _ if row[x].modifier.contains(Modifier::DIM) => "#77808c",
+                    _ => "#d6dbe1",
+                };
+                let (left, top) = (8 + x * COLUMN, 8 + y * ROW);
+                if reversed {
+                    let w = run * COLUMN;
+                    let _ = writeln!(
+                        svg,
+                        "<rect x=\"{left}\" y=\"{top}\" width=\"{w}\" height=\"{ROW}\" fill=\"#d6dbe1\"/>"
+                    );
+                }
+                if !words.trim().is_empty() {
+                    let bold = if row[x].modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+                    let words = words.replace('&', "&amp;").replace('<', "&lt;");
+                    let _ = writeln!(
+                        svg,
+                        "<text x=\"{left}\" y=\"{}\" fill=\"{ink}\"{bold} xml:space=\"preserve\" textLength=\"{}\">{words}</text>",
+                        top + 14,
+                        run * COLUMN
+                    );
+                }
+                x += run;
+            }
+        }
+        svg + "</svg>\n"
+    }
+
+    #[test]
+    fn the_screen_shows_who_speaks_to_whom_what_was_heard_and_what_was_refused() {
+        let shown = text(&drawn(120, 26, &picture()));
+        for words in [
+            "8 clients   4 talkgroups   2 on the air   23 calls",
+            "▶ Ben",
+            "→ Q1ANA Q3CLEO Q8HUGO",
+            "TG 235 ",
+            "Q4DAN",
+            "went silent",
+            "2349013 at 127.0.0.1",
+        ] {
+            assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+        }
+        let (busy, idle) = (shown.find("▶ Gita"), shown.find("TG 235   "));
+        assert!(busy < idle, "talkgroups on the air come first\n{shown}");
+    }
+
+    #[test]
+    fn a_terminal_of_any_size_is_drawn_without_a_panic() {
+        for (width, height) in [(1, 1), (10, 3), (40, 10), (300, 100)] {
+            drawn(width, height, &picture());
+            drawn(width, height, &View::default());
+        }
+    }
+
+    #[test]
+    fn the_picture_of_the_readme_is_the_screen() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/demo.svg");
+        let picture = svg(&drawn(120, 26, &picture()));
+        if std::env::var_os("RAGCHEW_BLESS").is_some() {
+            std::fs::write(&path, &picture).unwrap();
+        }
+        assert!(std::fs::read_to_string(&path).unwrap_or_default() == picture, "run it with RAGCHEW_BLESS=1");
+    }
+}
