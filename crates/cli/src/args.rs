@@ -1,5 +1,6 @@
 //! The command line. Owns its words and help; does nothing. Source: design §7.
 
+use crate::decode::{self, DecodeArgs};
 use crate::replay::{self, ReplayArgs};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -57,4 +58,10 @@ pub enum Command {
     /// --config its first listener takes the clients; without, they are subscribed to every talkgroup of the capture.
     #[command(after_help = replay::EXIT_CODES)]
     Replay(ReplayArgs),
+    /// Say in words what is in a capture: logins, options, calls, links between servers
+    ///
+    /// Understands HBP, OpenBridge, FBP and the dialect between MMDVMHost and DMRGateway, of any software and on any
+    /// port. Passphrases, and what was computed from them, are never shown.
+    #[command(after_help = decode::EXIT_CODES)]
+    Decode(DecodeArgs),
 }

@@ -5,6 +5,7 @@
 pub mod args;
 mod check;
 pub mod config;
+mod decode;
 mod hotspot;
 mod replay;
 mod run;
@@ -45,6 +46,7 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Check { json }) => check::check(args, *json).into(),
         // Its exit codes are its own.
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
+        Some(Command::Decode(args)) => decode::run(args),
         Some(Command::Run) | None => run::run(args).into(),
     }
 }
