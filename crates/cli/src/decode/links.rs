@@ -52,6 +52,9 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Digits of most IDs.
+const USUAL_WIDTH: usize = 7;
+
 /// What two addresses have to do with each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -145,6 +148,12 @@ impl Links {
     /// The IDs that frames between two addresses may bear, if it is known.
     pub(super) fn clients(&self, from: SocketAddr, to: SocketAddr) -> Option<&BTreeSet<ClientId>> {
         self.clients.get(&pair(from, to))
+    }
+
+    /// Characters of the longest ID of somebody; that of most IDs if there is none.
+    pub(super) fn width(&self) -> usize {
+        let ids = self.clients.values().flatten().chain(self.networks.values());
+        ids.map(|id| id.to_string().len()).max().unwrap_or(USUAL_WIDTH)
     }
 
     /// One line for each pair that has a role.

@@ -106,7 +106,8 @@ pub(crate) fn run(args: &DecodeArgs) -> ExitCode {
             return ExitCode::from(UNREADABLE);
         }
     };
-    let story = Story::tell(&capture, &Lens::new(args));
+    let lens = Lens::new(args);
+    let story = Story::open(&capture, &lens);
     let stdout = io::stdout();
     let colour = crate::wants_colour(&stdout);
     let mut out = io::BufWriter::new(stdout.lock());
@@ -117,5 +118,5 @@ pub(crate) fn run(args: &DecodeArgs) -> ExitCode {
         text::write(&mut out, &file, &story, colour)
     };
     let _ = out.flush();
-    ExitCode::from(if story.broken.is_some() { UNREADABLE } else { READ })
+    ExitCode::from(if capture.broken.is_some() { UNREADABLE } else { READ })
 }

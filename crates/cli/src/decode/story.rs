@@ -12,8 +12,9 @@ use super::{Detail, Lens};
 use ragchew_core::id::{ClientId, Slot, StreamId};
 use ragchew_core::time::{Span, Wall};
 use ragchew_core::wire::hbp::{ClientMessage, DmrdView, FrameKind, Local, ServerMessage};
-use ragchew_transport::capture::{Break, Capture, Datagram, Skipped};
+use ragchew_transport::capture::{Capture, Datagram};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 
 /// A longer silence ends a voice call.
@@ -31,59 +32,80 @@ type VoiceKey = (Lane, &'static str, Slot, StreamId);
 /// Lane, protocol, slot, source, destination, private.
 type DataKey = (Lane, &'static str, Slot, u32, u32, bool);
 
-/// A capture, told.
-#[derive(Debug, Default)]
-pub(super) struct Story {
-    pub(super) datagrams: usize,
-    /// When the first and the last were captured.
+/// Why, from which port and to which: how many datagrams are not understood.
+pub(super) type Unknown = BTreeMap<(&'static str, u16, u16), u64>;
+
+/// A capture of which it is known who is who.
+pub(super) struct Story<'a> {
+    pub(super) capture: &'a Capture,
+    lens: &'a Lens,
+    pub(super) links: Links,
+    /// Datagrams that are told.
+    pub(super) datagrams: u64,
+    /// When the first and the last of them were captured.
     pub(super) span: Option<(Wall, Wall)>,
-    pub(super) skipped: Skipped,
-    pub(super) broken: Option<Break>,
-    pub(super) parties: Vec<String>,
-    /// In order of time.
-    pub(super) entries: Vec<Entry>,
-    /// Why, from which port and to which: how many are not understood.
-    pub(super) unknown: BTreeMap<(&'static str, u16, u16), u64>,
 }
 
-impl Story {
-    pub(super) fn tell(capture: &Capture, lens: &Lens) -> Self {
-        let wanted = |datagram: &&Datagram| {
-            lens.port.is_none_or(|port| [datagram.source.port(), datagram.destination.port()].contains(&port))
-        };
-        let links = Links::find(capture.datagrams.iter().filter(wanted));
-        let mut teller = Teller::new(lens, links);
-        let mut story = Self { skipped: capture.skipped, broken: capture.broken.clone(), ..Self::default() };
-        for datagram in capture.datagrams.iter().filter(wanted) {
+/// What is known when everything is told.
+pub(super) struct Ending {
+    pub(super) unknown: Unknown,
+    /// Voice and data calls.
+    pub(super) calls: u64,
+}
+
+impl<'a> Story<'a> {
+    /// Learns who is who.
+    pub(super) fn open(capture: &'a Capture, lens: &'a Lens) -> Self {
+        let links = Links::find(wanted(capture, lens));
+        let mut story = Self { capture, lens, links, datagrams: 0, span: None };
+        for datagram in wanted(capture, lens) {
             story.datagrams += 1;
             story.span = Some((story.span.map_or(datagram.at, |(first, _)| first), datagram.at));
-            teller.datagram(datagram);
         }
-        story.parties = teller.links.lines();
-        (story.entries, story.unknown) = teller.finish();
         story
     }
 
-    /// Voice and data calls.
-    pub(super) fn calls(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.is_call()).count()
+    /// Tells everything to `sink`, in order of time; message by message it is the order of the file, and nothing is kept.
+    ///
+    /// # Errors
+    /// The first of `sink`, after which nothing more is told.
+    pub(super) fn tell(&self, sink: &mut dyn FnMut(&Entry) -> io::Result<()>) -> io::Result<Ending> {
+        let mut teller = Teller::new(self.lens, &self.links);
+        for datagram in wanted(self.capture, self.lens) {
+            teller.datagram(datagram);
+            if self.lens.detail == Detail::Messages {
+                teller.entries.drain(..).try_for_each(|entry| sink(&entry))?;
+            }
+        }
+        let (entries, unknown) = teller.finish();
+        entries.iter().try_for_each(sink)?;
+        Ok(Ending { unknown, calls: entries.iter().filter(|entry| entry.is_call()).count() as u64 })
     }
+}
+
+/// The datagrams that are told.
+fn wanted<'a>(capture: &'a Capture, lens: &Lens) -> impl Iterator<Item = &'a Datagram> + use<'a> {
+    let port = lens.port;
+    let wanted = move |datagram: &&Datagram| {
+        port.is_none_or(|port| [datagram.source.port(), datagram.destination.port()].contains(&port))
+    };
+    capture.datagrams.iter().filter(wanted)
 }
 
 struct Teller<'a> {
     lens: &'a Lens,
-    links: Links,
+    links: &'a Links,
     entries: Vec<Entry>,
     sessions: BTreeMap<Lane, Session>,
     voice: BTreeMap<VoiceKey, VoiceCall>,
     data: BTreeMap<DataKey, DataCall>,
     /// The entry into which the next repeat goes.
     folds: BTreeMap<(Lane, String), usize>,
-    unknown: BTreeMap<(&'static str, u16, u16), u64>,
+    unknown: Unknown,
 }
 
 impl<'a> Teller<'a> {
-    fn new(lens: &'a Lens, links: Links) -> Self {
+    fn new(lens: &'a Lens, links: &'a Links) -> Self {
         Self {
             lens,
             links,
@@ -245,7 +267,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn finish(mut self) -> (Vec<Entry>, BTreeMap<(&'static str, u16, u16), u64>) {
+    fn finish(mut self) -> (Vec<Entry>, Unknown) {
         for lane in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.settle(lane);
         }

@@ -35,40 +35,41 @@ fn stamp_part(at: Wall, from: usize, to: usize) -> String {
 }
 
 /// What was left out of the capture, by name.
-fn skipped(story: &Story) -> String {
-    let skipped = story.skipped;
+fn skipped(story: &Story<'_>) -> String {
+    let skipped = story.capture.skipped;
     let parts = [(skipped.foreign, "no UDP"), (skipped.fragments, "fragments"), (skipped.cut, "cut short")];
     parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect()
 }
 
 /// Writes the story for people.
-pub(super) fn write(out: &mut impl Write, file: &str, story: &Story, colour: bool) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, file: &str, story: &Story<'_>, colour: bool) -> io::Result<()> {
     let paint = Paint(colour);
     let when = story
         .span
         .map_or_else(String::new, |(first, last)| format!(" from {} to {}", Stamp::from(first), Stamp::from(last)));
-    writeln!(out, "{file}: {}{when}{}", count(story.datagrams as u64, "datagram"), skipped(story))?;
-    for line in &story.parties {
+    writeln!(out, "{file}: {}{when}{}", count(story.datagrams, "datagram"), skipped(story))?;
+    for line in story.links.lines() {
         writeln!(out, "  {line}")?;
     }
-    let width = story.entries.iter().map(|entry| entry.wire.who.len()).max().unwrap_or(0);
-    let mut today = None;
-    for entry in &story.entries {
-        if today.replace(day(entry.at)) != Some(day(entry.at)) {
-            writeln!(out, "\n{}", paint.wrap("2", &day(entry.at)))?;
+    let (width, mut today) = (story.links.width(), None);
+    let ending = story.tell(&mut |entry| {
+        let day = day(entry.at);
+        if today.as_ref() != Some(&day) {
+            writeln!(out, "\n{}", paint.wrap("2", &day))?;
+            today = Some(day);
         }
-        line(out, entry, width, &paint)?;
-    }
-    if !story.unknown.is_empty() {
+        line(out, entry, width, &paint)
+    })?;
+    if !ending.unknown.is_empty() {
         writeln!(out, "\nnot understood:")?;
     }
-    for ((why, from, to), times) in &story.unknown {
+    for ((why, from, to), times) in &ending.unknown {
         writeln!(out, "  {why} from port {from} to port {to}: {}", count(*times, "time"))?;
     }
-    if story.entries.is_empty() && story.unknown.is_empty() {
+    if today.is_none() && ending.unknown.is_empty() {
         writeln!(out, "  nothing to show")?;
     }
-    match &story.broken {
+    match &story.capture.broken {
         Some(broken) => writeln!(out, "\n{}", paint.wrap("31", &format!("the capture breaks at {broken}"))),
         None => Ok(()),
     }
@@ -97,30 +98,25 @@ fn line(out: &mut impl Write, entry: &Entry, width: usize, paint: &Paint) -> io:
 }
 
 /// Writes the story as JSON, one object a line.
-pub(super) fn json_lines(out: &mut impl Write, file: &str, story: &Story) -> io::Result<()> {
+pub(super) fn json_lines(out: &mut impl Write, file: &str, story: &Story<'_>) -> io::Result<()> {
+    let skipped = story.capture.skipped;
     let head = json!({
         "event": "capture",
         "file": file,
         "datagrams": story.datagrams,
         "first": story.span.map(|(first, _)| Stamp::from(first).to_string()),
         "last": story.span.map(|(_, last)| Stamp::from(last).to_string()),
-        "skipped": {
-            "foreign": story.skipped.foreign,
-            "fragments": story.skipped.fragments,
-            "cut": story.skipped.cut,
-        },
-        "parties": story.parties,
+        "skipped": { "foreign": skipped.foreign, "fragments": skipped.fragments, "cut": skipped.cut },
+        "parties": story.links.lines(),
     });
     writeln!(out, "{head}")?;
-    for entry in &story.entries {
-        writeln!(out, "{}", object(entry))?;
-    }
-    for ((why, from, to), times) in &story.unknown {
+    let ending = story.tell(&mut |entry| writeln!(out, "{}", object(entry)))?;
+    for ((why, from, to), times) in &ending.unknown {
         let line = json!({ "event": "unknown", "reason": why, "from_port": from, "to_port": to, "times": times });
         writeln!(out, "{line}")?;
     }
-    let broken = story.broken.as_ref().map(ToString::to_string);
-    writeln!(out, "{}", json!({ "event": "end", "calls": story.calls(), "broken": broken }))
+    let broken = story.capture.broken.as_ref().map(ToString::to_string);
+    writeln!(out, "{}", json!({ "event": "end", "calls": ending.calls, "broken": broken }))
 }
 
 fn object(entry: &Entry) -> Value {
