@@ -118,28 +118,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// One line for one burst, what it holds included.
 pub(super) fn message(frame: &Frame<'_>, lens: &Lens) -> Entry {
     let (view, burst) = (&frame.view, frame.burst());
-    let (holds, field): (String, Option<(&str, Value)>) = match view.kind() {
-        kind @ (FrameKind::Rate12 | FrameKind::Rate34) => match block(kind, &burst).flatten() {
-            Some(bytes) => (format!(": {}", hex(&bytes)), Some(("block", hex(&bytes).into()))),
-            None => (": unreadable".to_owned(), Some(("block", Value::Null))),
-        },
-        FrameKind::Csbk => match Csbk::decode(burst.info()) {
-            Ok(csbk) => (format!(": {}", csbk_words(csbk)), Some(("csbk", csbk_words(csbk).into()))),
-            Err(why) => (format!(": {why}"), None),
-        },
-        FrameKind::DataHeader => match DataHeader::decode(burst.info()) {
-            Ok(header) => (format!(": {}", header_words(header)), Some(("header", header_words(header).into()))),
-            Err(why) => (format!(": {why}"), None),
-        },
-        FrameKind::VoiceHeader | FrameKind::Terminator => match lc::full(view.kind(), &burst) {
-            Some((lc, corrected)) => {
-                let words = lc::words(lc);
-                (format!(": {words}"), Some(("lc", json!({ "words": words, "corrected": corrected }))))
-            }
-            None => (": LC unreadable".to_owned(), None),
-        },
-        _ => (String::new(), None),
-    };
+    let (holds, field) = contents(view, &burst);
     let origin = frame.origin.map_or_else(String::new, |origin| format!("; {}", origin.words(frame.at, lens)));
     let words = format!(
         "{} #{} of {:08x}, {}{holds}{origin}",
@@ -158,4 +137,30 @@ pub(super) fn message(frame: &Frame<'_>, lens: &Lens) -> Entry {
     }
     entry.fields.extend(field.map(|(name, value)| (name.to_owned(), value)));
     entry
+}
+
+/// What a burst holds, in words after a colon and as a field.
+fn contents(view: &DmrdView<'_>, burst: &Burst) -> (String, Option<(&'static str, Value)>) {
+    match view.kind() {
+        kind @ (FrameKind::Rate12 | FrameKind::Rate34) => match block(kind, burst).flatten() {
+            Some(bytes) => (format!(": {}", hex(&bytes)), Some(("block", hex(&bytes).into()))),
+            None => (": unreadable".to_owned(), Some(("block", Value::Null))),
+        },
+        FrameKind::Csbk => match Csbk::decode(burst.info()) {
+            Ok(csbk) => (format!(": {}", csbk_words(csbk)), Some(("csbk", csbk_words(csbk).into()))),
+            Err(why) => (format!(": {why}"), None),
+        },
+        FrameKind::DataHeader => match DataHeader::decode(burst.info()) {
+            Ok(header) => (format!(": {}", header_words(header)), Some(("header", header_words(header).into()))),
+            Err(why) => (format!(": {why}"), None),
+        },
+        FrameKind::VoiceHeader | FrameKind::Terminator => match lc::full(view.kind(), burst) {
+            Some((lc, corrected)) => {
+                let words = lc::words(lc);
+                (format!(": {words}"), Some(("lc", json!({ "words": words, "corrected": corrected }))))
+            }
+            None => (": LC unreadable".to_owned(), None),
+        },
+        _ => (String::new(), None),
+    }
 }

@@ -236,7 +236,7 @@ impl VoiceCall {
             count(self.flow.frames, "frame"),
             self.flow.order(),
         );
-        let radio = self.radio();
+        let (lc, radio) = (self.link_control(), self.radio());
         let details = &mut self.entry.details;
         let parts = [
             (self.headers > 0)
@@ -253,13 +253,7 @@ impl VoiceCall {
             parts.join(", ")
         ));
         details.extend(self.flow.rhythm());
-        let readings =
-            [self.header.words("header"), self.embedded.words("embedded"), self.terminator.words("terminator")];
-        let readings: Vec<String> = readings.into_iter().flatten().collect();
-        let lc = self.voice_lc.map_or_else(|| "none of the call".to_owned(), lc::words);
-        if !readings.is_empty() {
-            details.push(format!("LC {lc}: {}", readings.join(", ")));
-        }
+        details.extend(lc);
         let options: Vec<_> = self.options.iter().cloned().collect();
         details.extend((!options.is_empty()).then(|| format!("service options: {}", options.join(", "))));
         details.extend(radio);
@@ -273,6 +267,15 @@ impl VoiceCall {
                 false => "position sent; --positions shows it".to_owned(),
             });
         }
+    }
+
+    /// What the LC says, and how well it could be read.
+    fn link_control(&self) -> Option<String> {
+        let (header, embedded) = (self.header.words("header"), self.embedded.words("embedded"));
+        let readings: Vec<String> =
+            [header, embedded, self.terminator.words("terminator")].into_iter().flatten().collect();
+        let lc = self.voice_lc.map_or_else(|| "none of the call".to_owned(), lc::words);
+        (!readings.is_empty()).then(|| format!("LC {lc}: {}", readings.join(", ")))
     }
 
     /// Colour code, bit errors, level.
