@@ -1,5 +1,6 @@
 //! The command line. Owns its words and help; does nothing. Source: design §7.
 
+use crate::decode::{self, DecodeArgs};
 use crate::demo::{self, DemoArgs};
 use crate::replay::{self, ReplayArgs};
 use clap::{Parser, Subcommand};
@@ -64,4 +65,10 @@ pub enum Command {
     /// that does not know the passphrase. Shows live who talks to whom; ends with q.
     #[command(after_help = demo::EXIT_CODES)]
     Demo(DemoArgs),
+    /// Say in words what is in a capture: logins, options, calls, links between servers
+    ///
+    /// Understands HBP, OpenBridge, FBP and the dialect between MMDVMHost and DMRGateway, of any software and on any
+    /// port. Passphrases, and what was computed from them, are never shown.
+    #[command(after_help = decode::EXIT_CODES)]
+    Decode(DecodeArgs),
 }

@@ -5,6 +5,7 @@
 pub mod args;
 mod check;
 pub mod config;
+mod decode;
 pub mod demo;
 mod hotspot;
 mod replay;
@@ -48,6 +49,7 @@ pub fn execute(args: &Args) -> ExitCode {
         // Its exit codes are its own.
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
         Some(Command::Demo(demo)) => demo::demo(demo).into(),
+        Some(Command::Decode(args)) => decode::run(args),
         Some(Command::Run) | None => run::run(args).into(),
     }
 }

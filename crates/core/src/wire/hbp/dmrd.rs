@@ -218,6 +218,18 @@ impl<'a> DmrdView<'a> {
         Ok(Self { head, burst, trailer })
     }
 
+    /// The 53 or 55 octets of a frame in which another protocol put its own opcode.
+    pub(crate) fn parse_body(bytes: &'a [u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk()?;
+        let (burst, tail) = rest.split_first_chunk()?;
+        let trailer = match tail {
+            [] => [0, 0],
+            [ber, rssi] => [*ber, *rssi],
+            _ => return None,
+        };
+        Some(Self { head, burst, trailer })
+    }
+
     /// Sequence number.
     pub const fn seq(&self) -> u8 {
         self.head[SEQ]
@@ -278,10 +290,11 @@ impl<'a> DmrdView<'a> {
         self.trailer[1]
     }
 
-    /// The frame in the form that is sent, every octet as it came: what forwarding patches by the offsets above.
+    /// The frame in the form that is sent, every octet after the opcode as it came: what forwarding patches by the offsets above.
     pub fn to_frame(&self) -> [u8; LENGTH] {
         let mut frame = [0; LENGTH];
         frame[..HEAD].copy_from_slice(self.head);
+        frame[..SEQ].copy_from_slice(OPCODE);
         frame[BURST].copy_from_slice(self.burst);
         frame[BER..].copy_from_slice(&self.trailer);
         frame
