@@ -10,12 +10,13 @@ use crate::routing::Routing;
 use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::ServerMessage;
+use serde::{Deserialize, Serialize};
 
 /// Clients told in one step.
 const PER_STEP: usize = EFFECTS_SOFT_LIMIT / 2;
 
 /// How far the orderly end is.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Drain {
     sessions: Vec<SessionRef>,
     next: usize,

@@ -5,9 +5,10 @@
 use crate::config::{Language, UaTimer, may_be_dialled, may_be_static};
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::MAX_STATIC;
+use serde::{Deserialize, Serialize};
 
 /// A talkgroup asked for: on `slot`, `rf_tg` is `conference`; the two numbers differ in HBlink4's form `net:slot:local`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Wanted {
     /// Slot on RF.
     pub slot: Slot,

@@ -11,23 +11,26 @@ use crate::effects::{Effects, FRAME_LEN};
 use crate::id::{ClientId, RadioId, RfTg, Slot, StreamId};
 use crate::routing::rewrite;
 use crate::wire::hbp::{BurstIndex, Dmrd, DmrdView, FrameKind};
+use serde::{Deserialize, Serialize};
 
 /// Numbers under which one call is kept coded at once; with more, the oldest coding is made anew when it is needed.
 const VARIANTS: usize = 4;
 
 /// A call under one number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Variant {
     rf_tg: RfTg,
     coding: FullLcCoding,
     /// The frame of this turn, shared by its receivers.
+    #[serde(skip)]
     frame: Option<u32>,
     /// The header of this turn for those who join late.
+    #[serde(skip)]
     header: Option<u32>,
 }
 
 /// The LC of a call and what it is sent as.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Presentation {
     stream: StreamId,
     source: RadioId,
@@ -37,7 +40,7 @@ pub(crate) struct Presentation {
     header_heard: bool,
     colour_code: ColourCode,
     variants: [Option<Variant>; VARIANTS],
-    oldest: usize,
+    oldest: u8,
     /// Some receiver knows the talkgroup under another number: only then is the embedded LC listened to.
     mapped: bool,
     keep_alias: bool,
@@ -189,8 +192,8 @@ impl Presentation {
         let at = known.unwrap_or_else(|| {
             let free = self.variants.iter().position(Option::is_none);
             free.unwrap_or_else(|| {
-                self.oldest = (self.oldest + 1) % VARIANTS;
-                self.oldest
+                self.oldest = self.oldest.wrapping_add(1) % VARIANTS as u8;
+                usize::from(self.oldest)
             })
         });
         let head = self.head;

@@ -4,9 +4,10 @@
 use crate::limits::{RATE_GUARD_FREE_FRAMES, RATE_GUARD_PER_SECOND, RECENT_FRAMES, SEQUENCE_RESYNC};
 use crate::refusal::Refusal;
 use crate::time::{Mono, Span};
+use serde::{Deserialize, Serialize};
 
 /// Counters and memory of one stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Progress {
     started: Mono,
     last: Option<(u8, Mono)>,
@@ -16,6 +17,7 @@ pub(crate) struct Progress {
     lost: u32,
     reordered: u32,
     /// Hashes of the last frames, each at the place of its sequence number.
+    #[serde(with = "crate::carried::array")]
     recent: [u64; RECENT_FRAMES],
 }
 

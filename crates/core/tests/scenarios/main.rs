@@ -11,6 +11,7 @@ mod login;
 mod rewriting;
 mod robustness;
 mod sessions;
+mod snapshots;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
