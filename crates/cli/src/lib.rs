@@ -10,7 +10,7 @@ mod replay;
 mod run;
 mod state;
 
-use args::{Args, Command};
+use args::{Args, Command, RunArgs};
 use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -45,7 +45,8 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Check { json }) => check::check(args, *json).into(),
         // Its exit codes are its own.
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
-        Some(Command::Run) | None => run::run(args).into(),
+        Some(Command::Run(run)) => run::run(args, run).into(),
+        None => run::run(args, &RunArgs::default()).into(),
     }
 }
 

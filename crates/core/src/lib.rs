@@ -118,6 +118,11 @@ impl Core {
         self.shared.deadlines.next()
     }
 
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Refusals by reason since the start.
     pub fn refusals(&self) -> &refusal::Refusals {
         &self.shared.refusals
