@@ -7,6 +7,8 @@ mod mask;
 mod player;
 mod reader;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use player::{Difference, Outcome, Played, is_recording, play};
@@ -51,6 +53,6 @@ struct Mark {
 
 /// A recording into `file`: what the reactor writes to, and what has to run on a thread of its own.
 pub fn recording(file: File, begin: Begin) -> (Tape, Writer) {
-    let (tape, full, empty) = tape::new();
-    (tape, Writer::new(file, begin, full, empty))
+    let (tape, reel) = tape::new();
+    (tape, Writer::new(file, begin, reel))
 }

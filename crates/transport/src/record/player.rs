@@ -33,7 +33,7 @@ pub struct Difference {
     pub recorded: Option<(Path, Vec<u8>)>,
     /// What this core sends.
     pub sent: Option<(Path, Vec<u8>)>,
-    /// The client whose passphrase is another one than when it was recorded, and what was said of its answer then.
+    /// The client whose answer the core judges otherwise by the secrets that it was given, and what was said then.
     pub answer: Option<(ClientId, bool)>,
 }
 
@@ -77,8 +77,10 @@ pub fn is_recording(path: &std::path::Path) -> io::Result<bool> {
     Ok(head.starts_with(&super::blocks::SECTION.to_le_bytes()) && head.windows(8).any(|found| found == b"ragchew "))
 }
 
-/// Replays what `input` holds. With `secrets`, a configuration with its passphrases, the answers of clients are made again
-/// and checked; without, what was said of them is believed.
+/// Replays what `input` holds. Without `secrets`, what was said of the answers of clients is believed. With them, a
+/// configuration with its passphrases, right answers are made again from the recorded challenges and the core has to find
+/// them right by itself, and the others wrong. Whether the passphrases are those of then cannot be told: a recording from
+/// which that could be told would be one from which they could be guessed.
 pub fn play(input: impl Read, secrets: Option<&Config>) -> Played {
     let mut player = Player {
         secrets,

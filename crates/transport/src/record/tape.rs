@@ -2,11 +2,13 @@
 //! packet; owns no file. Source: design §4 (bounded queue, gaps).
 
 use super::Mark;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 use ragchew_core::net::{Path, SocketId};
 use ragchew_core::{Config, Now, Witness, snapshot};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bytes of one buffer.
@@ -43,15 +45,44 @@ pub struct Tape {
     /// Records and bytes that found no buffer since the last that did.
     lost: (u64, u64),
     ended: bool,
+    unsaid: Arc<Unsaid>,
 }
 
-/// A tape, its full buffers, and where to give them back.
-pub(super) fn new() -> (Tape, Receiver<Vec<u8>>, Sender<Vec<u8>>) {
+/// Records and bytes that were lost at the very end, when there was no buffer left to say so.
+#[derive(Debug, Default)]
+pub(super) struct Unsaid {
+    records: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Unsaid {
+    /// What was lost; complete when the tape is gone.
+    pub(super) fn get(&self) -> (u64, u64) {
+        (self.records.load(Ordering::Acquire), self.bytes.load(Ordering::Acquire))
+    }
+
+    fn add(&self, records: u64, bytes: u64) {
+        self.records.fetch_add(records, Ordering::Release);
+        self.bytes.fetch_add(bytes, Ordering::Release);
+    }
+}
+
+/// The writer's end of a tape.
+pub(super) struct Reel {
+    pub(super) full: Receiver<Vec<u8>>,
+    pub(super) empty: Sender<Vec<u8>>,
+    pub(super) unsaid: Arc<Unsaid>,
+}
+
+/// A tape and its other end.
+pub(super) fn new() -> (Tape, Reel) {
     let (full, written) = bounded(CHUNKS);
     let (give_back, empty) = bounded(CHUNKS);
     // As many as there are places.
     (0..CHUNKS).for_each(|_| drop(give_back.try_send(Vec::with_capacity(CHUNK_BYTES))));
-    (Tape { chunk: None, full, empty, lost: (0, 0), ended: false }, written, give_back)
+    let unsaid = Arc::new(Unsaid::default());
+    let reel = Reel { full: written, empty: give_back, unsaid: Arc::clone(&unsaid) };
+    (Tape { chunk: None, full, empty, lost: (0, 0), ended: false, unsaid }, reel)
 }
 
 impl Tape {
@@ -141,14 +172,11 @@ impl Drop for Tape {
     /// The reactor has ended: now there is time.
     fn drop(&mut self) {
         if let Some(chunk) = self.chunk.take() {
-            let _ = self.full.send_timeout(chunk, PATIENCE);
-        }
-        if self.lost.0 > 0 {
-            if let Ok(mut chunk) = self.empty.recv_timeout(PATIENCE) {
-                append(&mut chunk, &Entry::Gap { records: self.lost.0, bytes: self.lost.1 }, &[]);
-                let _ = self.full.send_timeout(chunk, PATIENCE);
+            if let Err(SendTimeoutError::Timeout(chunk)) = self.full.send_timeout(chunk, PATIENCE) {
+                self.unsaid.add(entries(&chunk).count() as u64, chunk.len() as u64);
             }
         }
+        self.unsaid.add(self.lost.0, self.lost.1);
     }
 }
 
@@ -202,7 +230,7 @@ mod tests {
 
     #[test]
     fn records_come_out_as_they_went_in_and_what_finds_no_buffer_is_one_gap() {
-        let (mut tape, full, empty) = new();
+        let (mut tape, Reel { full, empty, .. }) = new();
         let mut fits = 0;
         while tape.lost.0 == 0 {
             tape.came(now(fits), &path(), &[7; 500], None);
@@ -229,8 +257,8 @@ mod tests {
 
     #[test]
     fn a_writer_that_is_gone_ends_the_recording_and_nothing_else() {
-        let (mut tape, full, _empty) = new();
-        drop(full);
+        let (mut tape, reel) = new();
+        drop(reel);
         tape.deadline(now(1));
         tape.turn_ends();
         assert!(tape.ended);

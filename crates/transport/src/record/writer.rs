@@ -3,10 +3,9 @@
 
 use super::blocks::{Builder, PART, Packet};
 use super::mask::mask;
-use super::tape::{Entry, entries};
+use super::tape::{Entry, Reel, entries};
 use super::{FORMAT, Mark, Note};
 use blake2::{Blake2s256, Digest};
-use crossbeam_channel::{Receiver, Sender};
 use etherparse::PacketBuilder;
 use ragchew_core::net::{LocalIp, SocketId};
 use ragchew_core::{Now, Snapshot};
@@ -49,8 +48,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 pub struct Writer {
     out: BufWriter<File>,
     begin: Begin,
-    full: Receiver<Vec<u8>>,
-    empty: Sender<Vec<u8>>,
+    reel: Reel,
     blocks: Builder,
     sockets: Vec<(SocketId, SocketAddr)>,
     masked: Vec<u8>,
@@ -60,12 +58,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(file: File, begin: Begin, full: Receiver<Vec<u8>>, empty: Sender<Vec<u8>>) -> Self {
+    pub(super) fn new(file: File, begin: Begin, reel: Reel) -> Self {
         Self {
             out: BufWriter::with_capacity(1 << 16, file),
             begin,
-            full,
-            empty,
+            reel,
             blocks: Builder::default(),
             sockets: Vec::new(),
             masked: Vec::new(),
@@ -94,16 +91,20 @@ impl Writer {
     /// The first write that failed; the recording ends there.
     pub fn run(mut self) -> io::Result<()> {
         self.write_beginning()?;
-        while let Ok(mut chunk) = self.full.recv() {
+        while let Ok(mut chunk) = self.reel.full.recv() {
             for (entry, bytes) in entries(&chunk) {
                 self.write(&entry, bytes)?;
             }
             chunk.clear();
             // There is a place for each buffer.
-            let _ = self.empty.try_send(chunk);
-            if self.full.is_empty() {
+            let _ = self.reel.empty.try_send(chunk);
+            if self.reel.full.is_empty() {
                 self.out.flush()?;
             }
+        }
+        let (records, bytes) = self.reel.unsaid.get();
+        if records > 0 {
+            self.note(&Note::Gap { records, bytes })?;
         }
         let (inputs, sent) = (self.inputs, self.sent);
         self.note(&Note::End { inputs, sent })?;
