@@ -10,7 +10,7 @@ Exit codes:
   1  the configuration has errors; nothing was started or changed
   2  wrong usage of the command line
   3  an address cannot be bound; nothing was started
-  4  the state directory or the log cannot be used; nothing was started
+  4  the state directory, the log or the recording cannot be used; nothing was started
   5  the running server failed";
 
 /// A network server for amateur-radio DMR: hotspots and repeaters log in, talkgroups connect them.

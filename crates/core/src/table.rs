@@ -10,7 +10,7 @@ use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
 
 /// Key of the tables' hashes, derived from the server's seed: what a remote peer chooses must not be able to collide.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Default, Clone, Copy, Serialize, Deserialize)]
 pub struct TableKey(pub [u8; 16]);
 
 impl core::fmt::Debug for TableKey {

@@ -42,12 +42,6 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 }
 
-impl Default for TableKey {
-    fn default() -> Self {
-        Self([0; 16])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
