@@ -16,7 +16,7 @@ impl<K: Serialize + Ord, V: Serialize> Serialize for Table<K, V> {
     }
 }
 
-/// The table has neither a key nor a limit of its own before [`Table::settle`].
+/// The table has neither a key nor a limit of its own before `Table::settle`.
 impl<'de, K: Deserialize<'de> + Eq + Hash, V: Deserialize<'de>> Deserialize<'de> for Table<K, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let pairs = Vec::<(K, V)>::deserialize(deserializer)?;
