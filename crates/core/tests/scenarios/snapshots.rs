@@ -245,3 +245,32 @@ fn a_configuration_is_carried_with_labels_and_takes_its_passphrases_back_by_name
     assert!(back.listeners[0].passphrase == config.listeners[0].passphrase);
     assert!(ragchew_core::snapshot::decode_config(&bytes[..bytes.len() - 1]).is_err());
 }
+
+#[test]
+fn who_comes_after_a_restore_is_told_of_the_end_in_the_same_order() {
+    let told = |leaving: [char; 2], carry: bool| {
+        let mut w = World::new();
+        for name in 'A'..='D' {
+            w.login_with(name, "TS2=91");
+        }
+        for name in leaving {
+            w.close(name);
+            w.wait(3_000);
+        }
+        if carry {
+            w.core = Core::restore(&carried(&w.core), seed(), Some(&usual_config())).unwrap();
+        }
+        for name in ['E', 'F'] {
+            w.login_with(name, "TS2=91");
+        }
+        w.forget();
+        w.drain();
+        w.wait(1_000);
+        w.sent.iter().map(|sent| sent.path.remote).collect::<Vec<_>>()
+    };
+    for leaving in [['B', 'C'], ['C', 'B']] {
+        let straight = told(leaving, false);
+        assert_eq!(straight.len(), 4 * 3);
+        assert_eq!(told(leaving, true), straight);
+    }
+}
