@@ -13,7 +13,7 @@ mod run;
 mod state;
 pub mod view;
 
-use args::{Args, Command};
+use args::{Args, Command, RunArgs};
 use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -50,7 +50,8 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
         Some(Command::Demo(demo)) => demo::demo(demo).into(),
         Some(Command::Decode(args)) => decode::run(args),
-        Some(Command::Run) | None => run::run(args).into(),
+        Some(Command::Run(run)) => run::run(args, run).into(),
+        None => run::run(args, &RunArgs::default()).into(),
     }
 }
 

@@ -10,9 +10,10 @@ use crate::routing::Routing;
 use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::ServerMessage;
+use serde::{Deserialize, Serialize};
 
 /// What the next step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     EndCalls,
     Tell { copies_left: u8 },
@@ -20,7 +21,7 @@ enum Stage {
 }
 
 /// How far the orderly end is.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Drain {
     calls: Vec<CallRef>,
     sessions: Vec<SessionRef>,

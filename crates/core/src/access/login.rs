@@ -33,7 +33,7 @@ impl Access {
         if let Err(why) = self.admits(listener, client) {
             return self.refuse_login(turn, listener, path, client, why);
         }
-        if let [Some(salt), _] = turn.shared.secrets.salts(client, path, now) {
+        if let [Some(salt), _] = turn.salts(client, path) {
             turn.answer(*path, ServerMessage::challenge(salt));
             if self.strangers.may_tell(now) {
                 turn.report(What::LoginStarted { listener: listener.id, client, remote: path.remote });
@@ -55,7 +55,8 @@ impl Access {
         if client == ClientId::PROBE {
             return self.refuse_login(turn, listener, path, client, Refusal::StatusProbe);
         }
-        if self.is_repeated_answer(listener, path, client, hash) {
+        let digest = turn.digest(self.text_key, hash);
+        if self.is_repeated_answer(listener, path, client, digest) {
             return turn.answer(*path, ServerMessage::acknowledge(client));
         }
         if self.strangers.is_ignored(client, path.remote, now) {
@@ -73,7 +74,7 @@ impl Access {
         }
         self.strangers.succeeded(client, path.remote);
         match self.make_room(turn, listener, routing, path, client) {
-            Ok(took_over) => self.admit(turn, listener, path, client, hash, took_over),
+            Ok(took_over) => self.admit(turn, listener, path, client, digest, took_over),
             Err(why) => self.refuse_login(turn, listener, path, client, why),
         }
     }
@@ -95,7 +96,7 @@ impl Access {
             return self.nak(turn, path, client, Refusal::OtherAddress);
         }
         self.note_path(turn, routing, session, path);
-        let digest = self.text_key.hash_bytes(&[config.bytes()]);
+        let digest = self.config_key.hash_bytes(&[config.bytes()]);
         let Some(record) = self.sessions.get_mut(session) else { return };
         if record.config != Some(digest) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
@@ -142,9 +143,9 @@ impl Access {
     }
 
     /// Whether this is the RPTK again that let the session in: its answer was lost.
-    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
+    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, digest: u64) -> bool {
         let record = self.sessions.find(listener.id, client).and_then(|session| self.sessions.get(session));
-        record.is_some_and(|record| record.path.same_endpoint(path) && bool::from(record.accepted.ct_eq(hash)))
+        record.is_some_and(|record| record.path.same_endpoint(path) && record.accepted == Some(digest))
     }
 
     /// Ends what the ID had before: silently at the same address, with MSTCL at another one, and that not too often.
@@ -179,7 +180,7 @@ impl Access {
         listener: &Listener,
         path: &Path,
         client: ClientId,
-        hash: &[u8; 32],
+        digest: u64,
         took_over: Option<Mono>,
     ) {
         let now = turn.now.mono;
@@ -191,7 +192,7 @@ impl Access {
             client,
             path: *path,
             state: LoginState::Authenticated,
-            accepted: *hash,
+            accepted: Some(digest),
             heard: now,
             closing: None,
             armed,
@@ -246,13 +247,10 @@ impl Access {
 }
 
 /// Whether `hash` answers the challenge of this epoch or of the one before.
-fn is_right(turn: &Turn<'_>, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
-    let passphrase = listener.passphrase_of(client).expose();
-    let mut right = false;
-    for salt in turn.shared.secrets.salts(client, path, turn.now.mono).into_iter().flatten() {
-        right |= bool::from(login_hash(salt, passphrase).ct_eq(hash));
-    }
-    right
+fn is_right(turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
+    let passphrase = listener.passphrase_of(client);
+    let fits = |salt| bool::from(login_hash(salt, passphrase.expose()).ct_eq(hash));
+    turn.is_right(client, path, |salt| !passphrase.is_label() && fits(salt))
 }
 
 /// A simplex hotspot only uses slot 2 and discards slot 1 (`wire.md` 1.4). The field of slots is trusted first: software

@@ -17,36 +17,60 @@ use crate::refusal::Refusal;
 use crate::report::{SessionEnd, What};
 use crate::routing::Routing;
 use crate::seed::Secrets;
-use crate::table::TableKey;
+use crate::table::{TableFull, TableKey};
 use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::Malformed;
 use crate::wire::hbp::{ClientMessage, DmrdView, ServerMessage, TalkerAliasMessage};
 use options::Options;
+use serde::{Deserialize, Serialize};
 use session::{LoginState, Sessions};
 use strangers::Strangers;
 
 /// The access side: all listeners and sessions.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Access {
     sessions: Sessions,
     strangers: Strangers,
     /// Listener of each socket, by socket number.
     by_socket: Vec<Option<u16>>,
-    /// Hashes of texts that a session sent, to recognise them when they come again.
+    /// Digests of RPTC, to recognise one that comes again.
+    config_key: TableKey,
+    /// Digests of answers and OPTIONS, which hold secrets: the key never leaves the process.
+    #[serde(skip)]
     text_key: TableKey,
+    /// What is recognised by [`Self::text_key`], so that a snapshot meets its seed again.
+    text_mark: u64,
 }
 
 impl Access {
     pub(crate) fn new(config: &Config, secrets: &Secrets) -> Self {
+        let text_key = secrets.table_key(b"texts");
         let mut access = Self {
             sessions: Sessions::new(secrets),
             strangers: Strangers::new(secrets),
             by_socket: Vec::new(),
-            text_key: secrets.table_key(b"texts"),
+            config_key: secrets.working_key(b"descriptions"),
+            text_key,
+            text_mark: mark_of(text_key),
         };
         access.index_sockets(config);
         access
+    }
+
+    /// Gives the tables of a snapshot their keys.
+    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.text_key = secrets.table_key(b"texts");
+        self.sessions.settle(secrets)
+    }
+
+    /// After [`Self::settle`]: forgets what only another seed could recognise.
+    pub(crate) fn meet_seed(&mut self) {
+        let mark = mark_of(self.text_key);
+        if mark != self.text_mark {
+            self.text_mark = mark;
+            self.sessions.forget_digests();
+        }
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {
@@ -158,13 +182,13 @@ impl Access {
         self.note_path(turn, routing, session, path);
         let key = self.text_key;
         let Some(record) = self.sessions.get_mut(session) else { return };
-        let digest = key.hash_bytes(&[text]);
+        let digest = turn.digest(key, text);
         if record.options != Some(digest) && !options::is_blank(text) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
                 return turn.refuse(Refusal::OptionsRate);
             }
             let options = Options::parse(text);
-            let shown = options.key.as_deref().map(|shown| key.hash_bytes(&[shown]));
+            let shown = turn.key_digest(key, options.key.as_deref());
             let who = record.tag();
             if record.key.is_some() && record.key != shown {
                 turn.refuse(Refusal::OptionsKey);
@@ -365,6 +389,10 @@ impl Access {
         let at = self.by_socket.get(usize::from(path.socket.0)).copied().flatten()?;
         config.listeners.get(usize::from(at))
     }
+}
+
+fn mark_of(key: TableKey) -> u64 {
+    key.hash_bytes(&[b"whose digests are these"])
 }
 
 fn options_event(record: &session::AccessSession, voided: u16) -> What {

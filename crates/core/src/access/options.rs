@@ -5,9 +5,10 @@
 use crate::config::{Language, UaTimer, may_be_dialled, may_be_static};
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::MAX_STATIC;
+use serde::{Deserialize, Serialize};
 
 /// A talkgroup asked for: on `slot`, `rf_tg` is `conference`; the two numbers differ in HBlink4's form `net:slot:local`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Wanted {
     /// Slot on RF.
     pub slot: Slot,
@@ -18,7 +19,7 @@ pub struct Wanted {
 }
 
 /// What a text asks for; `None` leaves the former value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Static talkgroups of both slots, each once, in the order asked for; at most [`MAX_STATIC`] per slot on RF.
     /// A text without any clears the statics.

@@ -11,6 +11,7 @@ use crate::rate::{Bucket, Buckets, Rows};
 use crate::seed::Secrets;
 use crate::time::Mono;
 use core::net::SocketAddr;
+use serde::{Deserialize, Serialize};
 
 /// The two steps of a login that cost a hash; each is limited for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) enum Step {
     Answer,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Failures {
     count: u8,
     last: Mono,
@@ -29,14 +30,14 @@ struct Failures {
 }
 
 /// The buckets of one step.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Steps {
     per_source: Buckets,
     per_client: Buckets,
 }
 
 /// Limits of strangers.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Strangers {
     challenges: Steps,
     answers: Steps,
@@ -48,7 +49,7 @@ pub(crate) struct Strangers {
 
 impl Strangers {
     pub(crate) fn new(secrets: &Secrets) -> Self {
-        let buckets = |name: &[u8], rate| Buckets::new(secrets.table_key(name), rate, STRANGER_ROWS);
+        let buckets = |name: &[u8], rate| Buckets::new(secrets.working_key(name), rate, STRANGER_ROWS);
         Self {
             challenges: Steps {
                 per_source: buckets(b"challenges per source", LOGIN_PER_SOURCE),
@@ -61,7 +62,7 @@ impl Strangers {
             naks: buckets(b"refusals per source", NAK_PER_SOURCE),
             all_naks: Bucket::default(),
             events: Bucket::default(),
-            failures: Rows::new(secrets.table_key(b"failures"), STRANGER_ROWS),
+            failures: Rows::new(secrets.working_key(b"failures"), STRANGER_ROWS),
         }
     }
 

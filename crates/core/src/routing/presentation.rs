@@ -12,25 +12,28 @@ use crate::id::{ClientId, RadioId, RfTg, Slot, StreamId};
 use crate::limits::CODED_NUMBERS;
 use crate::routing::rewrite;
 use crate::wire::hbp::{BurstIndex, Dmrd, DmrdView, FrameKind};
+use serde::{Deserialize, Serialize};
 
 /// Numbers that share a place pairwise.
 const PAIRS: usize = CODED_NUMBERS / 2;
 
 /// A call under one number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Variant {
     rf_tg: RfTg,
     coding: FullLcCoding,
     /// The turn in which it was used last, and to which the following belong.
     turn: u32,
     /// The frame of the turn, shared by its receivers.
+    #[serde(skip)]
     frame: Option<u32>,
     /// The header of the turn for those who join late.
+    #[serde(skip)]
     header: Option<u32>,
 }
 
 /// The LC of a call and what it is sent as.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Presentation {
     stream: StreamId,
     source: RadioId,

@@ -5,9 +5,10 @@ use crate::limits::{RATE_GUARD_BURST, RATE_GUARD_FREE_FRAMES, RATE_GUARD_PER_SEC
 use crate::rate::Bucket;
 use crate::refusal::Refusal;
 use crate::time::{Mono, Span};
+use serde::{Deserialize, Serialize};
 
 /// Counters and memory of one stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Progress {
     started: Mono,
     last: Option<(u8, Mono)>,
@@ -18,6 +19,7 @@ pub(crate) struct Progress {
     reordered: u32,
     burst: Bucket,
     /// Hashes of the last frames, each at the place of its sequence number.
+    #[serde(with = "crate::carried::array")]
     recent: [u64; RECENT_FRAMES],
 }
 

@@ -10,10 +10,11 @@ use crate::refs::{CallRef, EchoRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::SessionTag;
 use crate::time::{Mono, Span};
+use serde::{Deserialize, Serialize};
 use slotmap::SecondaryMap;
 
 /// What access tells of a client that begins to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct StationInfo {
     pub(crate) who: SessionTag,
     pub(crate) path: Path,
@@ -22,7 +23,7 @@ pub(crate) struct StationInfo {
 }
 
 /// A running client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Station {
     pub(crate) info: StationInfo,
     pub(crate) hang_time: Span,
@@ -35,7 +36,7 @@ pub(crate) struct Station {
 pub(crate) type Stations = SecondaryMap<SessionRef, Station>;
 
 /// Who is being delivered to a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Feed {
     /// A call of some client.
     Call(CallRef),
@@ -44,7 +45,7 @@ pub(crate) enum Feed {
 }
 
 /// A talkgroup and when its last frame passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Passed {
     pub(crate) at: Mono,
     pub(crate) rf_tg: RfTg,
@@ -52,7 +53,7 @@ pub(crate) struct Passed {
 }
 
 /// One slot of a client.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Its own user's call, until that has ended.
     pub(crate) speaking: Option<CallRef>,

@@ -9,20 +9,22 @@ use crate::limits::{ECHO_DELAY, ECHO_FRAMES, ECHO_PATIENCE, FRAME_INTERVAL, MAX_
 use crate::refs::{EchoRef, SessionRef};
 use crate::time::{Mono, Span};
 use crate::wire::hbp::{Dmrd, DmrdView, FrameKind};
+use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Recorded {
     /// Frames since the first one, missing ones included.
     offset: u16,
     kind: FrameKind,
+    #[serde(with = "crate::carried::array")]
     burst: [u8; 33],
     ber: u8,
     rssi: u8,
 }
 
 /// How far an echo is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
     /// The call is on the air.
     Recording {
@@ -44,7 +46,7 @@ pub(crate) enum Stage {
 }
 
 /// One recording and its playback.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Echo {
     pub(crate) session: SessionRef,
     pub(crate) slot: Slot,
@@ -56,10 +58,11 @@ pub(crate) struct Echo {
 }
 
 /// All echoes; at most [`MAX_ECHOES`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Echoes {
     echoes: SlotMap<EchoRef, Echo>,
     /// Buffers of former recordings, for the next ones.
+    #[serde(skip)]
     spare: Vec<Vec<Recorded>>,
 }
 

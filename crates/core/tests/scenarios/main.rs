@@ -15,6 +15,7 @@ mod reload;
 mod rewriting;
 mod robustness;
 mod sessions;
+mod snapshots;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -104,7 +104,7 @@ fn s_234_a_client_that_leaves_and_stays_in_turn_does_not_fill_the_tables() {
 }
 
 /// Clients that log in, talk at random, leave and come back.
-fn busy_minute(w: &mut World, seed: u64) {
+pub(crate) fn busy_minute(w: &mut World, seed: u64) {
     let mut random = Random(seed);
     let names: Vec<Name> = ('A'..='H').collect();
     for &name in &names {

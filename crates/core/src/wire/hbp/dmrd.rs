@@ -4,6 +4,7 @@
 //! Three lengths arrive (53, 55 and 71 octets) and one leaves: 55 (`wire.md` 6, trap 1).
 
 use core::ops::Range;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, RadioId, Slot, StreamId, id3, to_id3};
 use crate::wire::Malformed;
@@ -53,7 +54,7 @@ const TYPE_DATA_SYNC: u8 = 0x20;
 const TYPE_INVALID: u8 = 0x30;
 
 /// Place of a voice burst in its superframe of 360 ms; A carries the sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BurstIndex {
     /// First, with voice sync.
     A,
@@ -79,7 +80,7 @@ impl BurstIndex {
 }
 
 /// What a burst is, from frame type and low nibble together (`wire.md` 1.7, 5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FrameKind {
     /// Privacy header, data type 0.
     PiHeader,
