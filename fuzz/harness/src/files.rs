@@ -21,7 +21,7 @@ pub(crate) fn config_yaml(data: &[u8]) {
         [b't', tail @ ..] => {
             let head =
                 format!("listeners:\n  - name: one\n    bind: [\"127.0.0.1:62031\"]\n    passphrase: {PLANTED}\n");
-            load(&(head + &text(tail)), true);
+            load(&(head + &text(tail)), !holds_planted(&text(tail)));
         }
         [b'v', around @ ..] => {
             let around = text(around).replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ");
@@ -31,12 +31,19 @@ pub(crate) fn config_yaml(data: &[u8]) {
             let names =
                 around.contains("file") || around.contains("env") || around.contains(['{', '?', ':', '&', '\\']);
             let value = format!("{before}{PLANTED}{after}");
-            load(&format!("listeners:\n  - passphrase: {value}\n    name: one\n"), !names);
+            let planted = !names && !holds_planted(&around);
+            load(&format!("listeners:\n  - passphrase: {value}\n    name: one\n"), planted);
         }
         _ => {
             load(&text(data), false);
         }
     }
+}
+
+/// Whether either half of the planted passphrase stands in `text`: a fuzzer copies it to places where anything is shown.
+fn holds_planted(text: &str) -> bool {
+    let (first, second) = PLANTED.split_at(PLANTED.len() / 2);
+    text.contains(first) || text.contains(second)
 }
 
 /// Loads `text` twice with the same result.
@@ -60,8 +67,7 @@ fn load(text: &str, planted: bool) {
             assert!(at.line >= 1 && at.line <= lines + 1, "line {} of {lines}", at.line);
         }
         let shown = format!("{} {}", finding.key, finding.message);
-        let (first, second) = PLANTED.split_at(PLANTED.len() / 2);
-        assert!(!planted || !(shown.contains(first) || shown.contains(second)), "shown: {shown}");
+        assert!(!planted || !holds_planted(&shown), "shown: {shown}");
     }
 }
 

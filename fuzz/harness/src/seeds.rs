@@ -311,6 +311,10 @@ pub fn scripts() -> Vec<(&'static str, Vec<u8>)> {
     scripts.push(("strangers", with(two(&strangers.into_iter().chain(guesses).chain(wrong).collect::<Vec<_>>()))));
     let kinds: Vec<_> = (0..crate::core::KINDS).map(|kind| Step::Mutated(0, 0x80, 0, kind, Vec::new(), 0)).collect();
     scripts.push(("every_message", with(two(&kinds))));
+    let spoofed: Vec<_> = (0..crate::core::KINDS).map(|kind| Step::Mutated(9, 0, 0, kind, Vec::new(), 0)).collect();
+    scripts.push(("every_message_spoofed", with(two(&spoofed))));
+    let own_slots = [Step::Options(0, Ok(9)), call(0, 0, 6, 1), Step::Options(1, Ok(9)), call(1, 0, 6, 0)];
+    scripts.push(("one_talkgroup_on_both_slots", with(two(&own_slots))));
     let mutated: Vec<_> = (0..crate::core::KINDS)
         .flat_map(|kind| {
             [Step::Mutated(9, 0, 0, kind, vec![(4, 9)], -1), Step::Mutated(1, 0x80, 1, kind, vec![(15, 0xff)], 1)]

@@ -2,6 +2,7 @@
 //! agree. Follows sessions by the report events alone, so that it shares no state with the core. Source: design 2, 8.
 
 use ragchew_core::Core;
+use ragchew_core::config::Policy;
 use ragchew_core::effects::{Effects, FRAME_LEN, Payload};
 use ragchew_core::id::Slot;
 use ragchew_core::limits::{EFFECTS_SOFT_LIMIT, MAX_ECHOES, MAX_STATIC, MAX_USER_ACTIVATED};
@@ -43,9 +44,11 @@ pub(super) struct Sent {
 pub(super) struct Oracle {
     pub(super) running: BTreeMap<u64, Live>,
     calls: BTreeSet<u64>,
-    /// Clients that an echo is played to.
+    /// Lines that an echo was played to; also those of sessions that ended since, perhaps in the same late turn.
     echoes: BTreeSet<(u64, Slot)>,
     draining: bool,
+    /// Whether a client hears its own call on its other slot, when it is subscribed there.
+    own_other_slot: bool,
     /// How often each address was told that a client's session is closed since the end began.
     pub(super) told: BTreeMap<(SocketAddr, u32), usize>,
 }
@@ -65,6 +68,11 @@ pub(super) fn rendered(effects: &Effects) -> Vec<Sent> {
 }
 
 impl Oracle {
+    /// An oracle that saw nothing yet.
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { own_other_slot: policy.self_other_slot, ..Self::default() }
+    }
+
     /// Judges one input and learns from it.
     pub(super) fn judge(&mut self, asked: Asked<'_>, core: &Core, effects: &Effects, sent: &[Sent]) {
         let before = self.running.clone();
@@ -111,7 +119,6 @@ impl Oracle {
             }
             What::Disconnected { who, .. } => {
                 self.running.remove(&who.session.0);
-                self.echoes.retain(|(session, _)| *session != who.session.0);
             }
             What::CallStarted { call, .. } => {
                 assert!(self.running.contains_key(&call.from.session.0), "a call of nobody");
@@ -137,8 +144,9 @@ impl Oracle {
         match asked {
             Asked::Datagram(path, bytes) => {
                 if let Ok(asked) = DmrdView::parse(bytes) {
-                    let own = asked.client().0 == client && path.same_endpoint(&one.path) && asked.slot() == slot;
-                    assert!(!own, "voice back to the line that it came from");
+                    let own = asked.client().0 == client && path.same_endpoint(&one.path);
+                    let line = asked.slot() == slot || !self.own_other_slot;
+                    assert!(!(own && line), "voice back to the line, or the client, that it came from");
                 }
             }
             Asked::Deadline => {

@@ -94,10 +94,11 @@ impl World {
         let client = |(n, &id)| Client { id, path: path(n), salt: [0; 4], logged_in: false };
         let config = clients::config(0, header.policy);
         let now = Now { mono: BEGAN, wall: Wall(WALL) };
+        let oracle = Oracle::new(config.policy);
         Self {
             core: Core::new(config, Seed::Key([7; 32]), now),
             effects: Effects::with_capacity(64),
-            oracle: Oracle::default(),
+            oracle,
             now: BEGAN,
             wall_step: 0,
             header,
