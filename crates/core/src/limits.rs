@@ -142,6 +142,8 @@ limits! {
 
     /// Echoes at once, else busy.
     MAX_ECHOES: usize = 64, "echoes";
+    /// Frames of an echo that one turn plays when it is late.
+    ECHO_FRAMES_PER_TURN: usize = 8, "frames";
     /// Buffers of former echoes that are kept for the next ones, 120 KB each.
     SPARE_ECHOES: usize = 8, "buffers";
     /// Silence between the end of a call to the echo and its playback.

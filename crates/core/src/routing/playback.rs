@@ -6,7 +6,7 @@ use super::call::Route;
 use super::deliver::{Receiver, end_former};
 use super::station::{Bid, Feed};
 use crate::id::Slot;
-use crate::limits::FRAME_INTERVAL;
+use crate::limits::{ECHO_FRAMES_PER_TURN, FRAME_INTERVAL};
 use crate::refs::{EchoRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::What;
@@ -81,7 +81,9 @@ impl Routing {
                 }
             }
         }
-        while let Some(frame) = echo.next_frame(now) {
+        // After a standstill of the machine not everything that is overdue comes in one turn.
+        for _ in 0..ECHO_FRAMES_PER_TURN {
+            let Some(frame) = echo.next_frame(now) else { break };
             match free {
                 Ok(()) => {
                     let shared = turn.effects.push_frame(frame);
