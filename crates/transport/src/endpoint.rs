@@ -271,7 +271,9 @@ mod tests {
         endpoint.register(poll.registry(), Token(9)).unwrap();
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut take = |sent: usize, want: usize| {
-            (0..sent).for_each(|_| drop(peer.send_to(b"x", endpoint.socket.local_addr().unwrap()).unwrap()));
+            for _ in 0..sent {
+                peer.send_to(b"x", endpoint.socket.local_addr().unwrap()).unwrap();
+            }
             if sent > 0 {
                 poll.poll(&mut events, Some(std::time::Duration::from_secs(5))).unwrap();
                 assert!(events.iter().any(|event| event.token() == Token(9) && event.is_readable()));
