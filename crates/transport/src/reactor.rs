@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// Datagrams that one socket may bring in a turn; then the others have theirs.
 pub const RECEIVE_BUDGET: usize = 2 * BATCH;
+/// Datagrams that a turn asks for at first. Most turns of a server that is not busy have one, and preparing for a full
+/// batch would cost more than fetching it.
+const FIRST_LOOK: usize = 8;
 /// Commands that are obeyed in a turn.
 pub const COMMAND_BUDGET: usize = 4;
 /// How long the core may take to tell everybody that the server stops.
@@ -246,7 +249,8 @@ impl<P: PacketPlane> Reactor<P> {
             let Some(endpoint) = self.endpoints.get_mut(index).filter(|endpoint| endpoint.is_readable()) else {
                 return;
             };
-            let got = endpoint.receive(&mut self.receiving, budget, now.mono);
+            let want = if budget == RECEIVE_BUDGET { FIRST_LOOK } else { budget };
+            let got = endpoint.receive(&mut self.receiving, want, now.mono);
             budget = budget.saturating_sub(got);
             for place in 0..got {
                 self.hand_in(index, place, now);
