@@ -35,6 +35,22 @@ fn free_port() -> u16 {
     probe.local_addr().expect("a bound socket has an address").port()
 }
 
+/// Keeps this thread and those that it starts off the first processor, where there is more than one.
+pub fn pin_load() {
+    affinity(0, &|cpu| cpu != 0);
+}
+
+fn affinity(task: libc::pid_t, wanted: &dyn Fn(usize) -> bool) {
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    // SAFETY: a cpu_set_t is an array of integers, for which zero is valid; pointer and length are those of `set`.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        (0..count).filter(|cpu| wanted(*cpu)).for_each(|cpu| libc::CPU_SET(cpu, &mut set));
+        // Where there is one processor only, this fails and everybody stays there.
+        libc::sched_setaffinity(task, size_of::<libc::cpu_set_t>(), &raw const set);
+    }
+}
+
 impl Program {
     /// The server, serving, with a configuration of one listener.
     pub fn server(binary: &Path) -> Self {
@@ -89,6 +105,14 @@ impl Program {
             }
         }
         panic!("the server does not answer");
+    }
+
+    /// Keeps all its threads on the first processor, where there is more than one: the load has the others.
+    pub fn pin(&self) {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        for task in tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()) {
+            affinity(task, &|cpu| cpu == 0);
+        }
     }
 
     fn file(&self, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! The measurements: the real binary and the bare forwarder in turn, under the same load. Owns what is compared with what;
 //! the numbers go to `table`.
 
-use crate::child::Program;
+use crate::child::{Program, pin_load};
 use crate::flood::Flood;
 use crate::load::{Load, Paced};
 use crate::table::Table;
@@ -28,7 +28,7 @@ impl Effort {
     /// What the targets are stated for.
     pub const FULL: Self = Self { pairs: 15, rounds: 16, paced: (5, 100), floods: (9, 48), clients: 10_000 };
     /// Enough to see a mistake.
-    pub const QUICK: Self = Self { pairs: 3, rounds: 16, paced: (3, 48), floods: (1, 32), clients: 2_000 };
+    pub const QUICK: Self = Self { pairs: 3, rounds: 16, paced: (3, 48), floods: (3, 32), clients: 2_000 };
 }
 
 /// Both programs and the load before them.
@@ -186,15 +186,21 @@ pub fn memory(binary: &Path, effort: Effort, table: &mut Table) {
 pub fn flood(binary: &Path, effort: Effort, drains: f64, table: &mut Table) {
     let mut pair = Pair::new(binary, Plan { groups: 20, receivers: 19 });
     let wanted = drains / 2.0;
+    // The flood is made by a machine of its own, as far as that goes here.
+    pair.server.pin();
+    pair.forwarder.pin();
+    pin_load();
     let measure = |pair: &mut Pair, who: Who| {
         let to = pair.program(who).address;
         let calm = pair.load.paced(to, effort.floods.1);
         let shared = pair.load.sockets.iter().map(|s| s.share().expect("no more descriptors")).collect();
         let (plan, sockets) = (pair.load.plan, pair.load.sockets.len());
         let flood = Flood::start(to, wanted, plan.clients(), shared, &|client| plan.socket(client, sockets));
+        let (before, started) = (pair.program(who).cpu(), Instant::now());
         let flooded = pair.load.paced(to, effort.floods.1);
+        let busy = (pair.program(who).cpu() - before) as f64 / started.elapsed().as_nanos() as f64;
         let rate = flood.stop();
-        (calm, flooded, rate)
+        (calm, flooded, rate, busy)
     };
     let warm = pair.both(measure);
     let before = pair.server.memory().1;
@@ -210,7 +216,14 @@ pub fn flood(binary: &Path, effort: Effort, drains: f64, table: &mut Table) {
     let p99 = |run: &Paced| run.percentile(99.0);
     table.note("  p99: server, calm", median(runs.iter().map(|r| p99(&r.0.0))), "us");
     table.note("  p99: server, flooded", median(runs.iter().map(|r| p99(&r.0.1))), "us");
+    table.note("  p99: forwarder, calm", median(runs.iter().map(|r| p99(&r.1.0))), "us");
+    table.note("  p99: forwarder, flooded", median(runs.iter().map(|r| p99(&r.1.1))), "us");
     table.note("  p99 ratio: forwarder", median(runs.iter().map(|r| p99(&r.1.1) / p99(&r.1.0))), "");
+    let busy = |part: fn(&(Paced, Paced, f64, f64)) -> f64, of_server: bool| {
+        median(runs.iter().map(|r| if of_server { part(&r.0) } else { part(&r.1) }))
+    };
+    table.note("  share of a core: forwarder, flooded", busy(|r| r.3, false), "");
+    table.note("  share of a core: server, flooded", busy(|r| r.3, true), "");
     let ratio = median(runs.iter().map(|r| p99(&r.0.1) / p99(&r.0.0)));
     table.at_most("flood: p99 of calls against calm, median of runs", ratio, 2.0, "");
     table.at_most("flood: memory grown", (after as f64 - before as f64) / 1024.0, 0.25, "MiB");
