@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// How far a count may be from the committed one.
+/// How far instructions may be from the committed ones.
 const TOLERANCE: f64 = 0.03;
+/// The same of misses, which depend on where the system puts the stack, too.
+const MISSES_TOLERANCE: f64 = 0.10;
 /// Other sessions, few and many.
 const OTHERS: [u32; 2] = [10, 10_000];
 /// How far instructions and misses with many other sessions may be from those with few.
@@ -149,7 +151,7 @@ pub fn accept(table: &mut Table) -> Result<(), String> {
         .collect();
     let note = "Per delivered packet of a warm call: instructions, and last-level misses when every frame finds cold caches \
                 (1 MiB). The counts are those of this compiler; with another one they are compared and nothing fails. Tolerance \
-                3 %. When a change is meant: benches/run --accept, and commit this file with the reason.";
+                3 % for instructions, 10 % for misses. When a change is meant: benches/run --accept, and commit this file with the reason.";
     let all = json!({ "note": note, "rustc": compiler(), "machine": env::consts::ARCH, "per_packet": rows });
     fs::write(committed_file(), format!("{all:#}\n")).map_err(|e| e.to_string())
 }
@@ -163,9 +165,11 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
     let mut moved = 0;
     for (name, cost) in &costs {
         let was = &committed["per_packet"][name];
-        for (what, now) in [("instructions", cost.instructions), ("cold_misses", cost.cold_misses)] {
+        let parts =
+            [("instructions", cost.instructions, TOLERANCE), ("cold_misses", cost.cold_misses, MISSES_TOLERANCE)];
+        for (what, now, tolerance) in parts {
             let change = was[what].as_f64().map_or(f64::INFINITY, |was| now / was - 1.0);
-            if change.abs() > TOLERANCE {
+            if change.abs() > tolerance {
                 moved += 1;
                 eprintln!("{name}: {what} {now:.2} instead of {} ({:+.1} %)", was[what], change * 100.0);
             }
@@ -184,7 +188,8 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
     if moved == 0 {
         return Ok(Gate::Passed);
     }
-    eprintln!("{moved} counts are not within {} % of benches/instructions.json.", TOLERANCE * 100.0);
+    let (instructions, misses) = (TOLERANCE * 100.0, MISSES_TOLERANCE * 100.0);
+    eprintln!("{moved} counts are not within {instructions} % (misses: {misses} %) of benches/instructions.json.");
     eprintln!("If that is meant: benches/run --accept, and commit the file with the reason.");
     Ok(Gate::Failed)
 }
