@@ -4,7 +4,7 @@
 use crate::counters::SocketCounters;
 use crate::ring::{Flushed, Outgoing, Rings, Sender};
 use crate::socket::BoundSocket;
-use crate::sys::batch::{Incoming, ReceiveBatch, SendBatch};
+use crate::sys::batch::{BATCH, Incoming, ReceiveBatch, SendBatch};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use ragchew_core::effects::{Effects, FRAME_LEN, Payload, Transmit};
@@ -138,10 +138,13 @@ impl Endpoint {
         }
     }
 
-    /// Fetches up to `want` datagrams into `batch`; their number. The socket stays readable until there are none.
+    /// Fetches up to `want` datagrams into `batch`; their number. The socket stays readable until there are no more: fewer
+    /// than were wanted were all, and whatever comes later makes the poll say so again. That saves the call which would
+    /// only find nothing.
     pub(crate) fn receive(&mut self, batch: &mut ReceiveBatch, want: usize, now: Mono) -> usize {
         match batch.receive(self.socket.as_fd(), want) {
             Ok(got) => {
+                self.readable = got >= want.min(BATCH);
                 self.counters.received += got as u64;
                 got
             }
@@ -258,6 +261,31 @@ mod tests {
             assert_eq!((path.socket, path.remote, bytes), (SocketId(4), remote.parse().unwrap(), &b"x"[..]));
             assert_eq!(path.local, LocalIp::V4([127, 0, 0, 1]));
         }
+    }
+
+    #[test]
+    fn a_socket_that_gave_fewer_datagrams_than_wanted_is_not_asked_again_before_the_poll_says_so() {
+        let mut poll = mio::Poll::new().unwrap();
+        let mut events = mio::Events::with_capacity(8);
+        let (mut endpoint, mut batch) = (endpoint(), ReceiveBatch::new(true));
+        endpoint.register(poll.registry(), Token(9)).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut take = |sent: usize, want: usize| {
+            for _ in 0..sent {
+                peer.send_to(b"x", endpoint.socket.local_addr().unwrap()).unwrap();
+            }
+            if sent > 0 {
+                poll.poll(&mut events, Some(std::time::Duration::from_secs(5))).unwrap();
+                assert!(events.iter().any(|event| event.token() == Token(9) && event.is_readable()));
+                endpoint.became_readable();
+            }
+            (endpoint.receive(&mut batch, want, Mono(0)), endpoint.is_readable())
+        };
+        assert_eq!(take(3, 64), (3, false));
+        assert_eq!(take(4, 2), (2, true));
+        assert_eq!(take(0, 2), (2, true));
+        assert_eq!(take(0, 2), (0, false));
+        assert_eq!(take(1, 64), (1, false));
     }
 
     #[test]

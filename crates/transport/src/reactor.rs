@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// Datagrams that one socket may bring in a turn; then the others have theirs.
 pub const RECEIVE_BUDGET: usize = 2 * BATCH;
+/// Datagrams that a turn asks for at first. Most turns of a server that is not busy have one, and preparing for a full
+/// batch would cost more than fetching it.
+const FIRST_LOOK: usize = 8;
 /// Commands that are obeyed in a turn.
 pub const COMMAND_BUDGET: usize = 4;
 /// How long the core may take to tell everybody that the server stops.
@@ -84,6 +87,8 @@ pub struct Reactor<P = Core> {
     endpoints: Vec<Endpoint>,
     receiving: ReceiveBatch,
     sending: SendBatch,
+    /// The last look at the clock; `None` when work was done since that may have taken time.
+    looked: Option<Now>,
     stage: Stage,
     /// The core said that everybody was told.
     drained: bool,
@@ -120,6 +125,7 @@ impl<P: PacketPlane> Reactor<P> {
             endpoints: Vec::new(),
             receiving: ReceiveBatch::new(settings.batched),
             sending: SendBatch::new(settings.batched),
+            looked: None,
             stage: Stage::Running,
             drained: false,
             first: 0,
@@ -163,7 +169,9 @@ impl<P: PacketPlane> Reactor<P> {
 
     /// Blocks until something happened or is due, and marks what it was.
     fn wait(&mut self) -> io::Result<()> {
-        let timeout = self.timeout(clock::now().mono);
+        let before = self.now();
+        let timeout = self.timeout(before.mono);
+        self.looked = None;
         let mut signalled = false;
         match self.poll.poll(&mut self.polled, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -189,12 +197,17 @@ impl<P: PacketPlane> Reactor<P> {
                 }
             }
         }
-        let now = clock::now();
+        let now = self.now();
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.retry(now.mono));
         if signalled {
             self.heed_signals(now);
         }
         Ok(())
+    }
+
+    /// This moment. The clock is read once between two pieces of work, not for each of those who ask.
+    fn now(&mut self) -> Now {
+        *self.looked.get_or_insert_with(clock::now)
     }
 
     /// How long the poll may block; `None`: until something happens.
@@ -251,11 +264,12 @@ impl<P: PacketPlane> Reactor<P> {
     fn receive_from(&mut self, index: usize) {
         let mut budget = RECEIVE_BUDGET;
         while budget > 0 {
-            let now = clock::now();
+            let now = self.now();
             let Some(endpoint) = self.endpoints.get_mut(index).filter(|endpoint| endpoint.is_readable()) else {
                 return;
             };
-            let got = endpoint.receive(&mut self.receiving, budget, now.mono);
+            let want = if budget == RECEIVE_BUDGET { FIRST_LOOK } else { budget };
+            let got = endpoint.receive(&mut self.receiving, want, now.mono);
             budget = budget.saturating_sub(got);
             for place in 0..got {
                 self.hand_in(index, place, now);
@@ -281,7 +295,7 @@ impl<P: PacketPlane> Reactor<P> {
     }
 
     fn meet_deadline(&mut self) {
-        let now = clock::now();
+        let now = self.now();
         let active = matches!(self.stage, Stage::Running | Stage::Draining(_));
         if active && self.plane.next_deadline().is_some_and(|at| at <= now.mono) {
             self.plane.handle(now, Input::Deadline, &mut self.effects);
@@ -296,7 +310,10 @@ impl<P: PacketPlane> Reactor<P> {
         for _ in 0..COMMAND_BUDGET {
             let Ok(command) = self.commands.try_recv() else { return };
             match command {
-                Command::Drain => self.drain(clock::now()),
+                Command::Drain => {
+                    let now = self.now();
+                    self.drain(now);
+                }
                 Command::Counters => self.report_counters(),
                 Command::Replace { config, open, close } => self.replace(config, open, &close),
             }
@@ -305,7 +322,7 @@ impl<P: PacketPlane> Reactor<P> {
 
     /// The end of a turn: what waits is sent, the poll learns what is of interest, the orderly end goes on.
     fn settle(&mut self) {
-        let now = clock::now();
+        let now = self.now();
         for endpoint in &mut self.endpoints {
             endpoint.flush(now.mono, &mut self.sending);
             endpoint.follow(self.poll.registry(), token(endpoint.id), now.mono);
@@ -318,6 +335,7 @@ impl<P: PacketPlane> Reactor<P> {
 
     /// Puts what the core wants where it belongs and forgets it.
     fn carry_out(&mut self, now: Now) {
+        self.looked = None;
         self.drained |= self.effects.drained();
         self.record_transmits(now);
         let mut index = 0;
@@ -398,7 +416,8 @@ impl<P: PacketPlane> Reactor<P> {
             self.notify(Notice::ReplaceRefused(error));
             return;
         }
-        let now = clock::now();
+        self.looked = None;
+        let now = self.now();
         if let Some(tape) = &mut self.tape {
             tape.replace(now, &config);
         }

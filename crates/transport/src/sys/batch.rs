@@ -3,6 +3,7 @@
 
 use super::address::{Control, Name, Told};
 use crate::ring::Outgoing;
+use core::mem::MaybeUninit;
 use ragchew_core::net::LocalIp;
 use std::io;
 use std::net::SocketAddr;
@@ -79,19 +80,17 @@ impl ReceiveBatch {
     /// Fetches up to `want` datagrams, at most [`BATCH`], without waiting; their number.
     pub(crate) fn receive(&mut self, fd: BorrowedFd<'_>, want: usize) -> io::Result<usize> {
         let want = want.min(BATCH);
-        let mut vectors = [EMPTY_VECTOR; BATCH];
-        let mut messages = empty_messages();
-        for ((arrival, vector), message) in self.arrivals.iter_mut().zip(&mut vectors).zip(&mut messages).take(want) {
-            *vector = libc::iovec { iov_base: (&raw mut arrival.bytes).cast(), iov_len: arrival.bytes.len() };
-            message.msg_hdr.msg_iov = vector;
-            message.msg_hdr.msg_iovlen = 1;
-            message.msg_hdr.msg_name = (&raw mut arrival.name).cast();
-            message.msg_hdr.msg_namelen = Name::LEN;
-            message.msg_hdr.msg_control = (&raw mut arrival.control).cast();
-            message.msg_hdr.msg_controllen = Control::LEN as _;
+        let mut headers = Headers::new();
+        for arrival in self.arrivals.iter_mut().take(want) {
+            let message = headers.add((&raw mut arrival.bytes).cast(), arrival.bytes.len());
+            message.msg_name = (&raw mut arrival.name).cast();
+            message.msg_namelen = Name::LEN;
+            message.msg_control = (&raw mut arrival.control).cast();
+            message.msg_controllen = Control::LEN as _;
         }
-        let got = self.fetch(fd, messages.get_mut(..want).unwrap_or_default())?;
-        for (arrival, message) in self.arrivals.iter_mut().zip(&messages).take(got) {
+        let messages = headers.messages();
+        let got = self.fetch(fd, messages)?;
+        for (arrival, message) in self.arrivals.iter_mut().zip(messages.iter()).take(got) {
             arrival.len = message.msg_len as usize;
             arrival.cut = message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             arrival.remote = arrival.name.get(message.msg_hdr.msg_namelen);
@@ -158,29 +157,23 @@ impl SendBatch {
         fd: BorrowedFd<'_>,
         datagrams: impl Iterator<Item = &'a Outgoing>,
     ) -> io::Result<usize> {
-        let mut vectors = [EMPTY_VECTOR; BATCH];
-        let mut messages = empty_messages();
-        let mut count = 0;
-        for (((departure, vector), message), datagram) in
-            self.departures.iter_mut().zip(&mut vectors).zip(&mut messages).zip(datagrams)
-        {
+        let mut headers = Headers::new();
+        for (departure, datagram) in self.departures.iter_mut().zip(datagrams) {
             let bytes = datagram.bytes();
-            *vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-            message.msg_hdr.msg_iov = vector;
-            message.msg_hdr.msg_iovlen = 1;
-            message.msg_hdr.msg_namelen = departure.name.set(datagram.remote);
-            message.msg_hdr.msg_name = (&raw mut departure.name).cast();
+            let message = headers.add(bytes.as_ptr().cast_mut().cast(), bytes.len());
+            message.msg_namelen = departure.name.set(datagram.remote);
+            message.msg_name = (&raw mut departure.name).cast();
             let control = departure.control.write(datagram.local);
             if control > 0 {
-                message.msg_hdr.msg_control = (&raw mut departure.control).cast();
-                message.msg_hdr.msg_controllen = control as _;
+                message.msg_control = (&raw mut departure.control).cast();
+                message.msg_controllen = control as _;
             }
-            count += 1;
         }
-        if count == 0 {
+        let messages = headers.messages();
+        if messages.is_empty() {
             return Ok(0);
         }
-        self.hand_over(fd, messages.get_mut(..count).unwrap_or_default())
+        self.hand_over(fd, messages)
     }
 
     fn hand_over(&mut self, fd: BorrowedFd<'_>, messages: &mut [libc::mmsghdr]) -> io::Result<usize> {
@@ -209,11 +202,44 @@ impl SendBatch {
     }
 }
 
-const EMPTY_VECTOR: libc::iovec = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+/// The kernel's view of a batch, on the stack. Only what is added is written: for a small batch the rest would be most of
+/// the work.
+struct Headers {
+    vectors: [MaybeUninit<libc::iovec>; BATCH],
+    messages: [MaybeUninit<libc::mmsghdr>; BATCH],
+    count: usize,
+}
 
-fn empty_messages() -> [libc::mmsghdr; BATCH] {
-    // SAFETY: a mmsghdr is integers and pointers, for which zero bytes are valid.
-    unsafe { core::mem::zeroed() }
+impl Headers {
+    fn new() -> Self {
+        Self {
+            vectors: [const { MaybeUninit::uninit() }; BATCH],
+            messages: [const { MaybeUninit::uninit() }; BATCH],
+            count: 0,
+        }
+    }
+
+    /// A message of one piece. The memory of its place is written anew when there is no place left, which nobody asks for.
+    fn add(&mut self, base: *mut libc::c_void, len: usize) -> &mut libc::msghdr {
+        let place = self.count.min(BATCH - 1);
+        self.count = place + 1;
+        self.vectors[place].write(libc::iovec { iov_base: base, iov_len: len });
+        // SAFETY: a mmsghdr is integers and pointers, for which zero bytes are valid.
+        let message = self.messages[place].write(unsafe { core::mem::zeroed() });
+        message.msg_hdr.msg_iovlen = 1;
+        &mut message.msg_hdr
+    }
+
+    /// All that were added, each pointing to its piece. Nothing moves any more while they are in use.
+    fn messages(&mut self) -> &mut [libc::mmsghdr] {
+        for (message, vector) in self.messages.iter_mut().zip(&mut self.vectors).take(self.count) {
+            // SAFETY: the first `count` messages were written.
+            unsafe { message.assume_init_mut() }.msg_hdr.msg_iov = vector.as_mut_ptr();
+        }
+        // SAFETY: the first `count` messages were written, and `count` is at most their number; MaybeUninit has the layout
+        // of what it holds.
+        unsafe { core::slice::from_raw_parts_mut(self.messages.as_mut_ptr().cast(), self.count) }
+    }
 }
 
 fn moved(result: isize) -> io::Result<usize> {
