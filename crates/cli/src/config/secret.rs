@@ -47,7 +47,8 @@ pub(super) fn passphrase(w: &mut Walker, item: &Item<'_>, around: &Surroundings<
 
 fn from_file(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'_>) -> Option<Passphrase> {
     let path = around.base.join(name);
-    let shown = path.display();
+    // A name alone may be the passphrase itself.
+    let shown = if name.contains('/') { path.display().to_string() } else { "that is named here".to_owned() };
     let read = || -> std::io::Result<(u32, Vec<u8>)> {
         let file = fs::File::open(&path)?;
         let mode = file.metadata()?.permissions().mode();
@@ -82,8 +83,8 @@ fn from_env(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'
     match (around.env)(name).filter(|value| !value.is_empty()) {
         Some(value) => Some(Passphrase::new(value.into_bytes())),
         None => {
-            let name: String = name.escape_debug().collect();
-            w.error(item, format!("the environment variable {name} is not set, is empty or is no UTF-8 text"));
+            // Its name is not shown: it may be the passphrase itself.
+            w.error(item, "the environment variable that is named here is not set, is empty or is no UTF-8 text");
             None
         }
     }

@@ -334,6 +334,39 @@ fn no_message_and_no_debug_output_shows_a_passphrase() {
 }
 
 #[test]
+fn a_passphrase_in_the_wrong_place_is_not_shown() {
+    let misplaced = [
+        with("clients: { 2345001: s3cret-client }"),
+        with("clients: s3cret-client"),
+        with("clients: { 2345001:s3cret-client }"),
+        with("clients: { s3cret }"),
+        with("clients: { 2345001: { map: [s3cret-client] } }"),
+        with("clients: { 2345001: { map: s3cret-client } }"),
+        with("acl: s3cret-acl"),
+        MINIMAL.replace("passphrase: hush-hush", "defaults: s3cret"),
+        "listeners: s3cret\n".to_owned(),
+        "listeners: [s3cret]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase:s3cret-flow }]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase=s3cret-flow }]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase: hush,s3cret }]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase s3cret-flow }]\n".to_owned(),
+        MINIMAL.replace("hush-hush", "{ env: s3cret }"),
+        MINIMAL.replace("hush-hush", "{ file: s3cret }"),
+    ];
+    for text in misplaced {
+        let found = errors(&text).concat();
+        assert!(!found.is_empty() && !found.contains("s3cret"), "{text}{found}");
+    }
+}
+
+#[test]
+fn a_missing_space_behind_a_key_is_named() {
+    let found = errors("listeners: [{ name: a, bind: '127.0.0.1:1', passphrase:hush }]\n");
+    let wanted = "f:1:45: listeners[0].passphrase: unknown key; a colon and a space belong between a key and its value";
+    assert!(found.iter().any(|line| line == wanted), "{found:?}");
+}
+
+#[test]
 fn listeners_and_addresses_keep_their_numbers_over_a_reload_and_a_refused_one_takes_none() {
     let file = |names: &[(&str, u16)]| {
         let one = |(name, port): &(&str, u16)| {
