@@ -5,6 +5,7 @@
 pub mod args;
 mod check;
 pub mod config;
+mod file;
 mod hotspot;
 mod replay;
 mod run;

@@ -1,6 +1,7 @@
 //! The state directory: where it is, and the passphrase that is generated into it once. Never replaces a passphrase that
 //! is there. Source: design §6.
 
+use crate::file;
 use ragchew_core::config::Passphrase;
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -70,8 +71,7 @@ pub(super) fn passphrase(dir: &Path) -> Result<Generated, String> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+    let (_, bytes) = file::read(path, MAX_FILE)?;
     let line = bytes.trim_ascii();
     if line.is_empty() || line.contains(&b'\n') {
         return Err(io::Error::new(ErrorKind::InvalidData, "it must hold one line; remove it to have a new one made"));

@@ -4,10 +4,9 @@
 use super::Surroundings;
 use super::tree::{Node, Value};
 use super::walker::{Item, Walker};
+use crate::file;
 use ragchew_core::config::Passphrase;
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 
 /// Largest file of a passphrase, in bytes.
 const MAX_FILE: u64 = 4_096;
@@ -49,15 +48,8 @@ fn from_file(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<
     let path = around.base.join(name);
     // A name alone may be the passphrase itself.
     let shown = if name.contains('/') { path.display().to_string() } else { "that is named here".to_owned() };
-    let read = || -> std::io::Result<(u32, Vec<u8>)> {
-        let file = fs::File::open(&path)?;
-        let mode = file.metadata()?.permissions().mode();
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-        Ok((mode, bytes))
-    };
-    let (mode, mut bytes) = match read() {
-        Ok(content) => content,
+    let (mode, mut bytes) = match file::read(&path, MAX_FILE) {
+        Ok((about, bytes)) => (about.mode(), bytes),
         Err(error) => {
             w.error(item, format!("the passphrase file {shown} cannot be read: {error}"));
             return None;

@@ -4,7 +4,8 @@ use super::*;
 use ragchew_core::config::{Language, TgMap, UaTimer};
 use ragchew_core::id::{ClientId, ConferenceTg, ListenerId, RfTg, Slot};
 use ragchew_core::time::Span;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 const MINIMAL: &str = "listeners:\n  - name: a\n    bind: 127.0.0.1:62031\n    passphrase: hush-hush\n";
 
