@@ -104,6 +104,7 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
     let (writer, log) = start_log(&plan, &source)?;
     say_start(&log, &source, &plan, &bound, &missing);
     if let Some(Ok(generated)) = kept {
+        generated.warnings.iter().for_each(|warning| log.line(Level::Warning, warning.as_str()));
         greet(&plan, &generated);
     }
 
