@@ -231,8 +231,8 @@ impl Server {
         };
         log.line(Level::Info, "ended");
         drop(log);
-        if !writer.finish(PATIENCE) {
-            let _ = writeln!(io::stderr(), "ragchew: the log was late; its last lines may be missing");
+        for complaint in writer.finish(PATIENCE).complaints() {
+            let _ = writeln!(io::stderr(), "ragchew: {complaint}");
         }
         exit
     }
