@@ -69,6 +69,11 @@ impl Findings {
         }
     }
 
+    /// Whether further findings are only counted, so that looking for them all is no longer worth it.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FINDINGS
+    }
+
     /// Whether there is an error.
     pub fn failed(&self) -> bool {
         self.failed
@@ -79,7 +84,7 @@ impl Findings {
         self.list.sort_by_key(|finding| (finding.at, finding.severity));
         if self.more > 0 {
             let severity = if self.failed { Severity::Error } else { Severity::Warning };
-            let message = format!("{} further findings are not shown", self.more);
+            let message = format!("{} further findings, or more, are not shown", self.more);
             self.list.push(Finding { severity, at: None, key: String::new(), message });
         }
         self.list

@@ -233,6 +233,10 @@ fn clients(w: &mut Walker, item: &Item<'_>, around: &Surroundings<'_>) -> Vec<Cl
     let mut lines: HashMap<u32, usize> = HashMap::new();
     let mut clients = Vec::new();
     for (key, node) in entries {
+        if w.findings.is_full() {
+            w.findings.error(key.at, "", "not looked at");
+            break;
+        }
         let id = whole(&key.text).and_then(|id| u32::try_from(id).ok()).filter(|id| (1..u32::MAX).contains(id));
         let Some(id) = id else {
             let path = path_of_unknown(&item.path, &key.text, node);

@@ -335,6 +335,26 @@ fn no_message_and_no_debug_output_shows_a_passphrase() {
 }
 
 #[test]
+fn a_file_of_nothing_but_errors_is_not_read_to_its_end() {
+    let more = |text: &str| {
+        let found = errors(text);
+        assert_eq!(found.len(), 1_001);
+        found.last().unwrap().split(' ').find_map(|word| word.parse::<usize>().ok()).unwrap()
+    };
+    assert!(more(&"server: {}\n".repeat(50_000)) < 10);
+    assert!(more(&with(&("clients:\n".to_owned() + &"  x: {}\n".repeat(50_000)))) < 10);
+}
+
+#[test]
+fn twenty_thousand_clients_fit_into_a_file_and_what_is_larger_than_4_mib_is_refused() {
+    let client =
+        |n: u32| format!("  {}: {{ passphrase: a-passphrase-of-its-own, ts2: [235, 2350-2359] }}\n", 2_340_000 + n);
+    let text = with(&("clients:\n".to_owned() + &(0..20_000).map(client).collect::<String>()));
+    assert_eq!(good(&text).config.listeners[0].clients.len(), 20_000);
+    assert!(errors(&format!("#{}", "x".repeat(4 << 20)))[0].contains("larger than 4 MiB"));
+}
+
+#[test]
 fn a_passphrase_in_the_wrong_place_is_not_shown() {
     let misplaced = [
         with("clients: { 2345001: s3cret-client }"),

@@ -129,6 +129,10 @@ impl Walker {
         };
         let mut opened = Opened { entries: Vec::with_capacity(entries.len()) };
         for (key, value) in entries {
+            if self.findings.is_full() {
+                self.findings.error(key.at, "", "not looked at");
+                return None;
+            }
             match section.key(&key.text) {
                 None => {
                     let path = path_of_unknown(path, &key.text, value);
