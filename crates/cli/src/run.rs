@@ -180,7 +180,7 @@ fn log_findings(log: &LogSender, source: &Source, findings: &[Finding]) {
             Severity::Error => Level::Error,
             Severity::Warning => Level::Warning,
         };
-        log.line(level, Line { file: &file, finding, colour: false }.to_string());
+        log.line(level, Line { file: &file, finding, colour: false }.without_severity());
     }
 }
 

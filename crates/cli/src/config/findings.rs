@@ -101,6 +101,14 @@ pub struct Line<'a> {
     pub colour: bool,
 }
 
+impl Line<'_> {
+    /// As the line of a log, which says itself how much it matters; never coloured.
+    pub fn without_severity(&self) -> String {
+        let finding = Finding { severity: Severity::Error, ..self.finding.clone() };
+        Line { file: self.file, finding: &finding, colour: false }.to_string()
+    }
+}
+
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finding { severity, at, key, message } = self.finding;
@@ -202,6 +210,13 @@ mod tests {
         let finding = Finding { severity: Severity::Warning, at: None, key: String::new(), message: "odd".into() };
         assert!(Line { file: "f", finding: &finding, colour: true }.to_string().contains("\x1b[33mwarning:"));
         assert!(!Line { file: "f", finding: &finding, colour: false }.to_string().contains('\x1b'));
+    }
+
+    #[test]
+    fn a_line_of_the_log_leaves_the_severity_to_the_log() {
+        let at = Some(Position { line: 2, column: 51 });
+        let finding = Finding { severity: Severity::Warning, at, key: "k".into(), message: "odd".into() };
+        assert_eq!(Line { file: "f", finding: &finding, colour: false }.without_severity(), "f:2:51: k: odd");
     }
 
     #[test]
