@@ -30,7 +30,7 @@ pub enum Exit {
     CannotBind = 3,
     /// The state directory or the log cannot be used; nothing was started.
     CannotStart = 4,
-    /// The running server failed.
+    /// The running server failed, or the result of a check cannot be written.
     Failed = 5,
 }
 

@@ -41,7 +41,7 @@ fn help_names_the_commands_the_options_and_the_exit_codes() {
     let here = Scratch::new("help");
     let help = here.ragchew(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for word in ["run", "check", "--config <FILE>", "--state <DIR>", "Exit codes:", "SIGHUP"] {
+    for word in ["run", "check", "--config <FILE>", "--state <DIR>", "Exit codes:", "SIGHUP", "SIGUSR1", "SIGUSR2"] {
         let found = stdout(&help).contains(word) || stdout(&here.ragchew(&["run", "--help"])).contains(word);
         assert!(found, "{word} is missing");
     }
@@ -96,6 +96,20 @@ fn check_prints_one_json_object_for_scripts() {
     let object: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!((checked.status.code(), &object["ok"], &object["summary"]), (Some(1), &false.into(), &().into()));
     assert_eq!((&object["findings"][0]["line"], &object["findings"][0]["column"]), (&1.into(), &12.into()));
+}
+
+#[test]
+fn a_check_whose_result_cannot_be_written_does_not_end_with_0() {
+    let here = Scratch::new("full");
+    here.write(GOOD);
+    for words in [&["check"][..], &["check", "--json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ragchew"));
+        let checked = command.args(words).current_dir(&here.0).stdout(full).output().unwrap();
+        assert_eq!(checked.status.code(), Some(5));
+        let text = String::from_utf8(checked.stderr).unwrap();
+        assert!(text.starts_with("ragchew check: standard output cannot be written: "), "{text}");
+    }
 }
 
 #[test]
