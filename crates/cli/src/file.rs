@@ -21,6 +21,17 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<(Metadata, Vec<u8>)> {
     Ok((about, bytes))
 }
 
+/// Bytes of a passphrase file, at most.
+pub(crate) const LONGEST_PASSPHRASE: u64 = 4_096;
+
+/// The one line of a passphrase file, without its end; none if the file holds anything else.
+pub(crate) fn one_line(bytes: &[u8]) -> Option<&[u8]> {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let fits = (1..=LONGEST_PASSPHRASE).contains(&(line.len() as u64));
+    (fits && !line.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0))).then_some(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

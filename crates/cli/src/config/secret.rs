@@ -4,12 +4,10 @@
 use super::Surroundings;
 use super::tree::{Node, Value};
 use super::walker::{Item, Walker};
-use crate::file;
+use crate::file::{self, LONGEST_PASSPHRASE, one_line};
 use ragchew_core::config::Passphrase;
 use std::os::unix::fs::MetadataExt;
 
-/// Largest file of a passphrase, in bytes.
-const MAX_FILE: u64 = 4_096;
 /// What the field's sample files say; everybody knows it.
 const WELL_KNOWN: [&str; 3] = ["passw0rd", "password", "s3cr37w0rd"];
 
@@ -48,27 +46,24 @@ fn from_file(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<
     let path = around.base.join(name);
     // A name alone may be the passphrase itself.
     let shown = if name.contains('/') { path.display().to_string() } else { "that is named here".to_owned() };
-    let (mode, mut bytes) = match file::read(&path, MAX_FILE) {
+    let (mode, bytes) = match file::read(&path, LONGEST_PASSPHRASE) {
         Ok((about, bytes)) => (about.mode(), bytes),
         Err(error) => {
             w.error(item, format!("the passphrase file {shown} cannot be read: {error}"));
             return None;
         }
     };
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-    }
-    if bytes.last() == Some(&b'\r') {
-        bytes.pop();
-    }
-    if bytes.is_empty() || bytes.len() as u64 > MAX_FILE || bytes.iter().any(|b| matches!(b, b'\n' | b'\r' | 0)) {
-        w.error(item, format!("expected one line of at most {MAX_FILE} bytes in the passphrase file {shown}"));
+    let Some(line) = one_line(&bytes) else {
+        w.error(
+            item,
+            format!("expected one line of at most {LONGEST_PASSPHRASE} bytes in the passphrase file {shown}"),
+        );
         return None;
-    }
+    };
     if mode & 0o004 != 0 {
         w.warning(item, format!("the passphrase file {shown} is readable by everyone; chmod 600 it"));
     }
-    Some(Passphrase::new(bytes))
+    Some(Passphrase::new(line))
 }
 
 fn from_env(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'_>) -> Option<Passphrase> {
