@@ -13,7 +13,7 @@ Exit codes:
   2  wrong usage of the command line
   3  an address cannot be bound; nothing was started
   4  the state directory, the log or the recording cannot be used; nothing was started
-  5  the running server failed";
+  5  the running server failed, or the result of a check cannot be written";
 
 /// A network server for amateur-radio DMR: hotspots and repeaters log in, talkgroups connect them.
 ///
@@ -49,7 +49,8 @@ pub enum Command {
     /// Run the server in the foreground (the default)
     ///
     /// SIGTERM and SIGINT end it in order: calls are ended and clients told. SIGHUP reads the configuration again; if it
-    /// has errors they are logged and nothing changes. SIGUSR2 opens the log file again after it was rotated.
+    /// has errors they are logged and nothing changes. SIGUSR1 writes the counters of the transport into the
+    /// log. SIGUSR2 opens the log file again after it was rotated.
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
     /// Check the configuration and say what would run, without starting or changing anything

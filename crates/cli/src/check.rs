@@ -6,7 +6,7 @@ use super::{Exit, load, source, state, wants_colour, write_findings};
 use ragchew_core::config::Passphrase;
 use ragchew_offload::log::Format;
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 pub(super) fn check(args: &Args, as_json: bool) -> Exit {
@@ -15,15 +15,21 @@ pub(super) fn check(args: &Args, as_json: bool) -> Exit {
     let checked = load(&source, &mut Numbers::default(), &|| Ok(Passphrase::default()));
     let exit = if checked.is_ok() { Exit::Ok } else { Exit::Configuration };
     let mut out = io::stdout().lock();
-    // Nobody is left to tell when standard output is closed.
-    let _ = if as_json {
+    let written = if as_json {
         writeln!(out, "{}", report(&source, &checked))
     } else {
         let colour = wants_colour(&out);
         let state = state::directory(args.state.as_deref());
         write_report(&mut out, &source, &checked, state.as_deref(), colour)
     };
-    exit
+    match written.and_then(|()| out.flush()) {
+        // A reader that went away has read what it wanted.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "ragchew check: standard output cannot be written: {error}");
+            Exit::Failed
+        }
+        _ => exit,
+    }
 }
 
 fn findings(checked: &Result<Plan, Vec<Finding>>) -> &[Finding] {

@@ -7,6 +7,7 @@ mod check;
 pub mod config;
 mod decode;
 pub mod demo;
+mod file;
 mod hotspot;
 mod replay;
 mod run;
@@ -32,7 +33,7 @@ pub enum Exit {
     CannotBind = 3,
     /// The state directory or the log cannot be used; nothing was started.
     CannotStart = 4,
-    /// The running server failed.
+    /// The running server failed, or the result of a check cannot be written.
     Failed = 5,
 }
 

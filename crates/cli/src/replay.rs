@@ -4,6 +4,7 @@
 mod recording;
 
 use crate::config::{Line, Numbers, Source};
+use crate::file;
 use clap::Parser;
 use ragchew_core::Config;
 use ragchew_core::config::Passphrase;
@@ -35,9 +36,13 @@ pub struct ReplayArgs {
     /// The capture (pcap or pcapng), or a recording of `ragchew run --record`
     #[arg(value_name = "CAPTURE")]
     capture: PathBuf,
-    /// The passphrase of the captured clients, in place of the one in the configuration
-    #[arg(long, value_name = "P")]
+    /// The passphrase of the captured clients, in place of the one in the configuration; everybody on this machine can see
+    /// it while the command runs, so give one that is in use by --passphrase-file
+    #[arg(long, value_name = "P", conflicts_with = "passphrase_file")]
     passphrase: Option<String>,
+    /// A file whose one line is that passphrase
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Address of the recorded server [default: where the clients log in]
     #[arg(long, value_name = "ADDR")]
     server: Option<SocketAddr>,
@@ -115,26 +120,28 @@ fn attempt(config: Option<&Path>, args: &ReplayArgs) -> Result<Outcome, (Verdict
     if args.secrets.is_some() {
         return Err(usage("--secrets is for recordings of ragchew run --record; a capture takes --config".to_owned()));
     }
-    let file = args.capture.display();
+    let named = args.capture.display();
     let golden = match &args.golden {
         Some(path) => Some(fs::read_to_string(path).map_err(|error| usage(format!("{}: {error}", path.display())))?),
         None => None,
     };
-    let capture = Capture::open(&args.capture).map_err(|error| (Verdict::Unreadable, format!("{file}: {error}")))?;
+    let passphrase = passphrase(args).map_err(usage)?;
+    let capture = Capture::open(&args.capture).map_err(|error| (Verdict::Unreadable, format!("{named}: {error}")))?;
     let nothing = |why: &dyn std::fmt::Display| match &capture.broken {
-        Some(broken) if capture.datagrams.is_empty() => (Verdict::Unreadable, format!("{file}: {broken}")),
-        Some(broken) => (Verdict::Unreadable, format!("{file}: {broken}; and before it: {why}")),
-        None => usage(format!("{file}: {why}")),
+        Some(broken) if capture.datagrams.is_empty() => (Verdict::Unreadable, format!("{named}: {broken}")),
+        Some(broken) => (Verdict::Unreadable, format!("{named}: {broken}; and before it: {why}")),
+        None => usage(format!("{named}: {why}")),
     };
     let config = match config {
-        Some(path) => Some(from_file(path, args).map_err(usage)?),
+        Some(path) => Some(from_file(path, passphrase.as_ref()).map_err(usage)?),
         None => None,
     };
-    let config = match (config, &args.passphrase) {
+    let config = match (config, passphrase) {
         (Some(config), _) => config,
-        (None, Some(passphrase)) => default_config(&capture, args.server, Passphrase::new(passphrase.as_bytes()))
-            .map_err(|why| nothing(&why))?,
-        (None, None) => return Err(usage("--passphrase or --config is needed to check the logins".to_owned())),
+        (None, Some(passphrase)) => default_config(&capture, args.server, passphrase).map_err(|why| nothing(&why))?,
+        (None, None) => {
+            return Err(usage("--passphrase-file, --passphrase or --config is needed to check the logins".to_owned()));
+        }
     };
     let setup = Setup { server: args.server, config, far_end: FarEnd::default() };
     let replay = replay(&capture, &setup).map_err(|why| nothing(&why))?;
@@ -145,8 +152,20 @@ fn attempt(config: Option<&Path>, args: &ReplayArgs) -> Result<Outcome, (Verdict
     Ok(Outcome { golden: golden.map(|golden| first_difference(&golden, &text)), capture, replay })
 }
 
+/// The passphrase of the command line, or of the file that it names.
+fn passphrase(args: &ReplayArgs) -> Result<Option<Passphrase>, String> {
+    if let Some(passphrase) = &args.passphrase {
+        return Ok(Some(Passphrase::new(passphrase.as_bytes())));
+    }
+    let Some(path) = &args.passphrase_file else { return Ok(None) };
+    let wrong = |why: &dyn std::fmt::Display| format!("the passphrase file {}: {why}", path.display());
+    let (_, bytes) = file::read(path, file::LONGEST_PASSPHRASE).map_err(|error| wrong(&error))?;
+    let line = file::one_line(&bytes).ok_or_else(|| wrong(&"expected one line"))?;
+    Ok(Some(Passphrase::new(line)))
+}
+
 /// The configuration of a file, with the passphrase of the command line in its first listener.
-fn from_file(path: &Path, args: &ReplayArgs) -> Result<Config, String> {
+fn from_file(path: &Path, passphrase: Option<&Passphrase>) -> Result<Config, String> {
     let source = Source::File(path.to_owned());
     let generated = || Ok(Passphrase::default());
     let plan = crate::load(&source, &mut Numbers::default(), &generated).map_err(|findings| {
@@ -155,8 +174,8 @@ fn from_file(path: &Path, args: &ReplayArgs) -> Result<Config, String> {
         format!("the configuration has errors:{}", lines.collect::<String>())
     })?;
     let mut config = plan.config;
-    if let (Some(passphrase), Some(listener)) = (&args.passphrase, config.listeners.first_mut()) {
-        listener.passphrase = Passphrase::new(passphrase.as_bytes());
+    if let (Some(passphrase), Some(listener)) = (passphrase, config.listeners.first_mut()) {
+        listener.passphrase = passphrase.clone();
         listener.clients.iter_mut().for_each(|client| client.passphrase = None);
     }
     Ok(config)

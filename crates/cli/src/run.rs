@@ -106,6 +106,7 @@ fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
     let (writer, log) = start_log(&plan, &source)?;
     say_start(&log, &source, &plan, &bound, &missing);
     if let Some(Ok(generated)) = kept {
+        generated.warnings.iter().for_each(|warning| log.line(Level::Warning, warning.as_str()));
         greet(&plan, &generated);
     }
 
@@ -213,7 +214,7 @@ fn log_findings(log: &LogSender, source: &Source, findings: &[Finding]) {
             Severity::Error => Level::Error,
             Severity::Warning => Level::Warning,
         };
-        log.line(level, Line { file: &file, finding, colour: false }.to_string());
+        log.line(level, Line { file: &file, finding, colour: false }.without_severity());
     }
 }
 
@@ -264,8 +265,8 @@ impl Server {
         };
         log.line(Level::Info, "ended");
         drop(log);
-        if !writer.finish(PATIENCE) {
-            let _ = writeln!(io::stderr(), "ragchew: the log was late; its last lines may be missing");
+        for complaint in writer.finish(PATIENCE).complaints() {
+            let _ = writeln!(io::stderr(), "ragchew: {complaint}");
         }
         exit
     }

@@ -1,6 +1,7 @@
 //! The state directory: where it is, and the passphrase that is generated into it once. Never replaces a passphrase that
 //! is there. Source: design §6.
 
+use crate::file;
 use ragchew_core::config::Passphrase;
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -47,6 +48,8 @@ pub(super) struct Generated {
     pub(super) untouched: bool,
     /// Where it is kept.
     pub(super) path: PathBuf,
+    /// Whether others could read or replace it, one line each.
+    pub(super) warnings: Vec<String>,
 }
 
 /// The passphrase in `dir`; made up and kept there, readable by us alone, if there is none.
@@ -56,57 +59,94 @@ pub(super) struct Generated {
 pub(super) fn passphrase(dir: &Path) -> Result<Generated, String> {
     let path = dir.join(FILE);
     let failed = |error: io::Error| format!("no passphrase can be kept in {}: {error}", dir.display());
-    let kept = match read(&path) {
+    let unusable = |error: io::Error| format!("the passphrase file {} cannot be used: {error}", path.display());
+    let (mode, kept) = match read(&path) {
         Ok(kept) => kept,
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
+            return Err(unusable(io::Error::new(ErrorKind::NotFound, "it is a link to a file that is not there")));
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(failed)?;
             keep(dir, &path, &make_up().map_err(failed)?).map_err(failed)?;
-            read(&path).map_err(failed)?
+            read(&path).map_err(unusable)?
         }
-        Err(error) => return Err(format!("the passphrase file {} cannot be used: {error}", path.display())),
+        Err(error) => return Err(unusable(error)),
     };
+    let warnings = warnings(dir, &path, mode);
     let untouched = kept.len() == LENGTH && kept.iter().all(|b| ALPHABET.contains(b));
-    Ok(Generated { passphrase: Passphrase::new(kept), untouched, path })
+    Ok(Generated { passphrase: Passphrase::new(kept), untouched, path, warnings })
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+fn warnings(dir: &Path, path: &Path, mode: u32) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if mode & 0o004 != 0 {
+        warnings.push(format!("the passphrase file {} is readable by everyone; chmod 600 it", path.display()));
+    }
+    if fs::metadata(dir).is_ok_and(|dir| dir.mode() & 0o002 != 0) {
+        warnings.push(format!("everyone may replace the passphrase in {}; chmod 750 it", dir.display()));
+    }
+    warnings
+}
+
+/// The mode of a passphrase file and its line.
+fn read(path: &Path) -> io::Result<(u32, Vec<u8>)> {
+    let (about, bytes) = file::read(path, MAX_FILE)?;
     let line = bytes.trim_ascii();
     if line.is_empty() || line.contains(&b'\n') {
         return Err(io::Error::new(ErrorKind::InvalidData, "it must hold one line; remove it to have a new one made"));
     }
-    Ok(line.to_vec())
+    Ok((about.mode(), line.to_vec()))
 }
 
 /// Puts a complete file in its place at once; one that another process put there first stays.
 fn keep(dir: &Path, path: &Path, passphrase: &[u8]) -> io::Result<()> {
-    let new = dir.join(format!(".{FILE}.{}", std::process::id()));
-    let written = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(passphrase)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        match fs::hard_link(&new, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        }
-    };
-    let result = written();
-    // A leftover of a process that died here and had our number would otherwise stop every later start.
-    let _ = fs::remove_file(&new);
-    result
+    keep_by(|new, path| fs::hard_link(new, path), dir, path, passphrase)
 }
 
+fn keep_by(
+    link: impl Fn(&Path, &Path) -> io::Result<()>,
+    dir: &Path,
+    path: &Path,
+    passphrase: &[u8],
+) -> io::Result<()> {
+    // A number of our own would not do: in containers everybody has the same.
+    let new = dir.join(format!(".{FILE}.{}", String::from_utf8_lossy(&make_up()?)));
+    let linked = write(&new, passphrase).and_then(|()| link(&new, path));
+    let _ = fs::remove_file(&new);
+    match linked {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // A file system without hard links, such as that of a memory card.
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+            match write(path, passphrase) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+                other => other,
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A new file with a passphrase, on the disk; none at all if that fails half-way.
+fn write(path: &Path, passphrase: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = file.write_all(&[passphrase, b"\n"].concat()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// Random letters.
 fn make_up() -> io::Result<Vec<u8>> {
     let mut source = File::open("/dev/urandom")?;
-    let mut passphrase = Vec::with_capacity(LENGTH);
-    while passphrase.len() < LENGTH {
+    let mut made = Vec::with_capacity(LENGTH);
+    while made.len() < LENGTH {
         let mut bytes = [0; 2 * LENGTH];
         source.read_exact(&mut bytes)?;
-        passphrase.extend(letters(&bytes).take(LENGTH - passphrase.len()));
+        made.extend(letters(&bytes).take(LENGTH - made.len()));
     }
-    Ok(passphrase)
+    Ok(made)
 }
 
 /// Letters from random bytes, each as likely as the other: bytes beyond the last whole alphabet are left out.
@@ -122,6 +162,7 @@ fn letters(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn scratch(name: &str) -> PathBuf {
         let dir = env::temp_dir().join(format!("ragchew-state-{}-{name}", std::process::id()));
@@ -154,6 +195,54 @@ mod tests {
         assert_eq!(passphrase(&dir).unwrap(), kept);
         fs::write(dir.join(FILE), "\n").unwrap();
         assert!(passphrase(&dir).unwrap_err().contains("one line"));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_passphrase_that_others_may_read_or_replace_is_warned_of() {
+        let dir = scratch("open");
+        let told = || passphrase(&dir).unwrap().warnings;
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(told(), [""; 0]);
+        mode(&dir.join(FILE), 0o644);
+        assert!(told()[0].contains("passphrase is readable by everyone; chmod 600 it"));
+        mode(&dir.join(FILE), 0o600);
+        mode(&dir, 0o777);
+        assert!(told()[0].starts_with("everyone may replace the passphrase in "));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_named() {
+        let dir = scratch("link");
+        fs::create_dir_all(&dir).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.join(FILE)).unwrap();
+        let path = dir.join(FILE).display().to_string();
+        let wanted = format!("the passphrase file {path} cannot be used: it is a link to a file that is not there");
+        assert_eq!(passphrase(&dir).unwrap_err(), wanted);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn what_a_process_with_our_number_left_behind_stops_no_start() {
+        let dir = scratch("leftover");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!(".{FILE}.{}", std::process::id())), "half").unwrap();
+        assert!(passphrase(&dir).unwrap().untouched);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_system_without_hard_links_keeps_a_passphrase_too() {
+        let dir = scratch("links");
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(FILE);
+        let refuse = |_: &Path, _: &Path| Err(io::Error::from_raw_os_error(libc::EPERM));
+        for text in ["first", "second"] {
+            keep_by(refuse, &dir, &path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "first\n");
+        }
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
         fs::remove_dir_all(dir).unwrap();
     }
 

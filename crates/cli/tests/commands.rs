@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests, too.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 struct Scratch(PathBuf);
 
@@ -41,7 +45,7 @@ fn help_names_the_commands_the_options_and_the_exit_codes() {
     let here = Scratch::new("help");
     let help = here.ragchew(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for word in ["run", "check", "--config <FILE>", "--state <DIR>", "Exit codes:", "SIGHUP"] {
+    for word in ["run", "check", "--config <FILE>", "--state <DIR>", "Exit codes:", "SIGHUP", "SIGUSR1", "SIGUSR2"] {
         let found = stdout(&help).contains(word) || stdout(&here.ragchew(&["run", "--help"])).contains(word);
         assert!(found, "{word} is missing");
     }
@@ -96,6 +100,37 @@ fn check_prints_one_json_object_for_scripts() {
     let object: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!((checked.status.code(), &object["ok"], &object["summary"]), (Some(1), &false.into(), &().into()));
     assert_eq!((&object["findings"][0]["line"], &object["findings"][0]["column"]), (&1.into(), &12.into()));
+}
+
+#[test]
+fn a_check_whose_result_cannot_be_written_does_not_end_with_0() {
+    let here = Scratch::new("full");
+    here.write(GOOD);
+    for words in [&["check"][..], &["check", "--json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ragchew"));
+        let checked = command.args(words).current_dir(&here.0).stdout(full).output().unwrap();
+        assert_eq!(checked.status.code(), Some(5));
+        let text = String::from_utf8(checked.stderr).unwrap();
+        assert!(text.starts_with("ragchew check: standard output cannot be written: "), "{text}");
+    }
+}
+
+#[test]
+fn a_server_whose_log_takes_nothing_says_so_on_standard_error() {
+    let here = Scratch::new("deaf");
+    here.write(&GOOD.replace("62031", "0"));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ragchew"));
+    let mut server = command.current_dir(&here.0).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let (tell, told) = channel();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let line = told.recv_timeout(Duration::from_secs(20));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let line = line.unwrap();
+    assert!(line.starts_with("ragchew: the log cannot be written: "), "{line}");
 }
 
 #[test]

@@ -29,6 +29,28 @@ fn the_manual_explains_a_reason_in_the_words_of_the_program() {
     }
 }
 
+#[test]
+fn the_unit_reads_the_passphrase_as_root_and_does_not_repeat_a_start_that_cannot_succeed() {
+    let unit = OPERATING.split("```ini").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let lines: BTreeSet<_> = unit.lines().collect();
+    assert!(lines.contains("DynamicUser=yes"));
+    assert!(lines.contains("LoadCredential=passphrase:/etc/ragchew/passphrase"));
+    assert!(OPERATING.contains("passphrase: { file: /run/credentials/ragchew.service/passphrase }"));
+    assert!(lines.contains("RestartPreventExitStatus=1 2 3"));
+}
+
+#[test]
+fn the_page_of_architecture_names_every_thread() {
+    let page = include_str!("../../../docs/architecture.md").split("## Threads").nth(1).unwrap();
+    let started = [include_str!("../src/run.rs"), include_str!("../../offload/src/log/writer.rs")].concat();
+    let names = started.split("Thread::start(\"").skip(1).chain(started.split(".name(\"").skip(1));
+    let names: BTreeSet<_> = names.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.is_superset(&BTreeSet::from(["events", "keeper", "log"])), "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("\n| {name} | ")), "{name} is missing");
+    }
+}
+
 /// What docs/limits.md should hold.
 fn limits_page() -> String {
     let mut page = "# Limits\n\nEverything that could grow, wait or repeat has a limit. This page is made from the code and a test \

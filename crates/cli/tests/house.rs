@@ -2,6 +2,7 @@
 //! methods; this sees manifests and text, so that neither a new dependency nor a `use` slips past.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests, too.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,19 +24,110 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
+fn manifest(name: &str) -> String {
+    fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap()
+}
+
 /// Names of the `[dependencies]` (not the dev-dependencies) of a crate.
 fn dependencies(name: &str) -> Vec<String> {
-    let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+    let manifest = manifest(name);
     let section = manifest.split("\n[dependencies]\n").nth(1).unwrap_or("");
     let lines = section.lines().take_while(|line| !line.starts_with('['));
     let name_of = |line: &str| line.split(['.', '=', ' ']).next().unwrap_or("").to_owned();
     lines.map(name_of).filter(|name| !name.is_empty() && !name.starts_with('#')).collect()
 }
 
+/// What else a manifest says of dependencies, where [`dependencies`] does not look.
+fn other_dependencies(manifest: &str) -> Vec<&str> {
+    let known = ["[dependencies]", "[dev-dependencies]"];
+    let other = |line: &&str| {
+        let table = line.starts_with('[') && line.contains("dependencies") && !known.contains(line);
+        table || line.starts_with("dependencies.") || line.starts_with("build")
+    };
+    manifest.lines().map(str::trim).filter(other).collect()
+}
+
 /// The part of a file before its unit tests.
 fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or(text)
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
 }
+
+/// Sources of a folder that are not only there for tests.
+fn code(folder: &Path) -> Vec<(PathBuf, String)> {
+    let all = sources(folder);
+    let mut of_tests = BTreeSet::new();
+    for (path, text) in &all {
+        for rest in text.split("#[cfg(test)]\n").skip(1) {
+            let line = rest.lines().next().unwrap_or("").trim_start();
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            if let Some(name) = line.strip_prefix("mod ").and_then(|line| line.strip_suffix(';')) {
+                of_tests.insert(path.with_file_name(format!("{name}.rs")));
+            }
+        }
+    }
+    all.into_iter().filter(|(path, _)| !of_tests.contains(path)).collect()
+}
+
+/// Whether a line of the core names something that it may not: by its word, or by a path that hides the word.
+fn is_impure(line: &str) -> bool {
+    let line = line.trim_start();
+    if line.starts_with("//") {
+        return false;
+    }
+    let hidden = ["std", "core", "alloc"].iter().any(|root| {
+        let whole = |rest: &str| {
+            let module: &str = rest.split(|c: char| !c.is_ascii_lowercase() && c != '_').next().unwrap_or("");
+            let behind = &rest[module.len()..];
+            let is_open = behind.starts_with(';') || behind.starts_with(" as ") || behind.starts_with("::*");
+            rest.starts_with('{') || rest.starts_with('*') || (is_open && !HARMLESS.contains(&module))
+        };
+        let used =
+            line.split(&format!("use {root}::")).nth(1).or_else(|| line.split(&format!("use ::{root}::")).nth(1));
+        used.is_some_and(whole) || line.contains(&format!("use {root} as")) || line.contains(&format!("use {root};"))
+    });
+    hidden || FORBIDDEN.iter().any(|word| line.contains(word))
+}
+
+/// Words that no line of the core contains.
+const FORBIDDEN: &[&str] = &[
+    "std::time",
+    "std::fs",
+    "std::io",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "std::sync",
+    "std::cell",
+    "std::os",
+    "tracing",
+    "log::",
+    "println!",
+    "eprintln!",
+    "rand::",
+    "getrandom",
+    "RandomState",
+    "HashSet",
+    "unsafe ",
+    "static mut",
+    "thread_local",
+    "f32",
+    "f64",
+    "UdpSocket",
+    "TcpStream",
+    "TcpListener",
+    "ToSocketAddrs",
+    "SystemTime",
+    "Instant",
+    "core::time",
+    "core::sync",
+    "core::cell",
+    "extern crate",
+    "std::{",
+    "include!",
+];
+
+/// Modules of the standard library that may be imported as a whole.
+const HARMLESS: [&str; 5] = ["fmt", "mem", "array", "iter", "cmp"];
 
 #[test]
 fn imports_go_one_way() {
@@ -59,49 +151,66 @@ fn the_core_depends_on_nothing_that_could_do_io() {
 
 #[test]
 fn the_core_names_no_clock_socket_thread_file_environment_log_random_source_or_iterated_hash_map() {
-    let forbidden = [
-        "std::time",
-        "std::net::Udp",
-        "std::net::Tcp",
-        "std::net::ToSocketAddrs",
-        "std::fs",
-        "std::io",
-        "std::env",
-        "std::thread",
-        "std::process",
-        "std::sync",
-        "std::cell",
-        "std::os",
-        "tracing",
-        "log::",
-        "println!",
-        "eprintln!",
-        "rand::",
-        "getrandom",
-        "RandomState",
-        "HashSet",
-        "unsafe ",
-        "static mut",
-        "thread_local",
-        "f32",
-        "f64",
-    ];
     let mut findings = Vec::new();
-    for (path, text) in sources(&root().join("crates/core/src")) {
-        let code = without_tests(&text);
+    for (path, text) in code(&root().join("crates/core/src")) {
         let is_table = path.ends_with("table.rs") || path.ends_with("table/carried.rs");
-        for (at, line) in code.lines().enumerate() {
-            let line = line.trim_start();
-            if line.starts_with("//") {
-                continue;
-            }
-            let named = forbidden.iter().any(|word| line.contains(word));
-            if named || (line.contains("HashMap") && !is_table) {
+        for (at, line) in without_tests(&text).lines().enumerate() {
+            let is_map = line.contains("HashMap") && !is_table && !line.trim_start().starts_with("//");
+            if is_impure(line) || is_map {
                 findings.push(format!("{}:{}: {line}", path.display(), at + 1));
             }
         }
     }
     assert!(findings.is_empty(), "the core must stay pure:\n{}", findings.join("\n"));
+}
+
+#[test]
+fn an_impure_import_is_found_in_every_form() {
+    for line in [
+        "use std::{env, fs};",
+        "use std::{",
+        "use std::net;",
+        "use std::net::*;",
+        "pub(crate) use std::time;",
+        "use std::thread as t;",
+        "use std as s;",
+        "use ::std::{env};",
+        "use core::{cell, time};",
+        "use std::net::{IpAddr, UdpSocket};",
+        "    let now = std::time::Instant::now();",
+        "extern crate std as s;",
+    ] {
+        assert!(is_impure(line), "{line}");
+    }
+    for line in ["use std::fmt;", "use std::net::{IpAddr, SocketAddr};", "use core::mem;", "// std::{env} is not"] {
+        assert!(!is_impure(line), "{line}");
+    }
+}
+
+#[test]
+fn code_behind_a_module_of_tests_elsewhere_is_seen() {
+    let text = "mod a;\n#[cfg(test)]\nmod vectors;\nuse std::fs;\n#[cfg(test)]\nmod tests {\n    use std::env;\n}\n";
+    assert!(without_tests(text).contains("std::fs") && !without_tests(text).contains("std::env"));
+    let all = code(&root().join("crates/core/src"));
+    assert!(all.iter().any(|(path, _)| path.ends_with("dmr/mod.rs")));
+    assert!(!all.iter().any(|(path, _)| path.ends_with("dmr/vectors.rs")));
+}
+
+#[test]
+fn every_table_of_dependencies_is_looked_at() {
+    for other in [
+        "[build-dependencies]",
+        "[target.'cfg(unix)'.dependencies]",
+        "[dependencies.mio]",
+        "dependencies.mio = \"1\"",
+        "build = \"build.rs\"",
+    ] {
+        assert_eq!(other_dependencies(&format!("[package]\n[dependencies]\n{other}\n[dev-dependencies]\n")), [other]);
+    }
+    for name in ["core", "transport", "offload", "cli"] {
+        assert_eq!(other_dependencies(&manifest(name)), [""; 0], "{name}");
+        assert!(!root().join("crates").join(name).join("build.rs").exists());
+    }
 }
 
 #[test]

@@ -30,6 +30,28 @@ fn the_exit_code_says_equal_different_usage_or_unreadable() {
 }
 
 #[test]
+fn a_passphrase_is_taken_from_a_file_so_that_nobody_sees_it_on_the_command_line() {
+    let scratch = std::env::temp_dir().join(format!("ragchew-replay-secret-{}", std::process::id()));
+    fs::create_dir_all(&scratch).unwrap();
+    let file = scratch.join("passphrase");
+    let words = [
+        "hblink3_dmrgateway.pcap",
+        "--passphrase-file",
+        file.to_str().unwrap(),
+        "--golden",
+        "hblink3_dmrgateway.golden",
+    ];
+    for (line, code) in [("bench-pass\n", 0), ("other\n", 1), ("bench\npass\n", 2)] {
+        fs::write(&file, line).unwrap();
+        let (got, text) = replay(&words);
+        assert_eq!(got, Some(code), "{text}");
+    }
+    fs::remove_dir_all(scratch).unwrap();
+    assert_eq!(replay(&words).0, Some(2));
+    assert!(replay(&["--help"]).1.contains("--passphrase-file <FILE>"));
+}
+
+#[test]
 fn a_cut_capture_is_named_and_a_golden_written_is_the_one_compared() {
     let scratch = std::env::temp_dir().join(format!("ragchew-replay-{}", std::process::id()));
     fs::create_dir_all(&scratch).unwrap();

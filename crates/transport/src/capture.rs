@@ -21,6 +21,8 @@ pub use records::LONGEST_RECORD;
 pub const MOST_DATAGRAMS: usize = 1 << 22;
 /// A longer step of the clock between two datagrams is a break: every deadline in it would have to be worked off.
 pub const LONGEST_PAUSE: Span = Span::secs(24 * 3_600);
+/// A capture that goes on for longer is cut off here, for the same reason: many pauses cost what one costs.
+pub const LONGEST_CAPTURE: Span = Span::secs(7 * 24 * 3_600);
 
 /// One UDP datagram as it was captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub enum Fault {
     TooMany,
     /// The clock steps forward by more than [`LONGEST_PAUSE`].
     Pause,
+    /// The clock goes on for more than [`LONGEST_CAPTURE`] in all.
+    TooLate,
     /// The system could not read the file.
     Unreadable(String),
 }
@@ -91,6 +95,7 @@ impl fmt::Display for Fault {
             Self::Malformed(why) => f.write_str(why),
             Self::TooMany => write!(f, "more than {MOST_DATAGRAMS} datagrams"),
             Self::Pause => f.write_str("a pause of more than 24 hours before it"),
+            Self::TooLate => f.write_str("more than 7 days after the first"),
             Self::Unreadable(why) => f.write_str(why),
         }
     }
@@ -127,6 +132,7 @@ impl Capture {
 
     fn fill(&mut self, input: impl Read) -> Result<(), Break> {
         let mut records = Records::open(input)?;
+        let mut passed = Span(0);
         loop {
             let (record, offset) = records.position();
             let broken = |fault| Break { record, offset, fault };
@@ -143,8 +149,13 @@ impl Capture {
                 Ok(_) if self.datagrams.len() >= MOST_DATAGRAMS => return Err(broken(Fault::TooMany)),
                 Ok(datagram) => {
                     let before = self.datagrams.last().map_or(datagram.at, |last| last.at);
-                    if datagram.at.0.saturating_sub(before.0) > LONGEST_PAUSE.0 {
+                    let pause = Span(datagram.at.0.saturating_sub(before.0));
+                    if pause > LONGEST_PAUSE {
                         return Err(broken(Fault::Pause));
+                    }
+                    passed = Span(passed.0.saturating_add(pause.0));
+                    if passed > LONGEST_CAPTURE {
+                        return Err(broken(Fault::TooLate));
                     }
                     self.datagrams.push(datagram);
                 }

@@ -10,7 +10,7 @@ use ragchew_core::config::Passphrase;
 use ragchew_core::id::{ClientId, RadioId, Slot, StreamId};
 use ragchew_core::time::{Span, Wall};
 use ragchew_core::wire::hbp::{Dmrd, FrameKind};
-use ragchew_transport::capture::{Capture, Datagram, Fault, LONGEST_PAUSE, LONGEST_RECORD};
+use ragchew_transport::capture::{Capture, Datagram, Fault, LONGEST_CAPTURE, LONGEST_PAUSE, LONGEST_RECORD};
 use ragchew_transport::replay::{
     Difference, FarEnd, Frames, Login, REVIEW, Replay, SceneError, Setup, default_config, first_difference, replay,
 };
@@ -438,6 +438,25 @@ fn other_files_and_a_clock_that_leaps_are_named() {
     bytes[second..second + 4].copy_from_slice(&later.to_le_bytes());
     let read = Capture::read(bytes.as_slice());
     assert_eq!((read.datagrams.len(), read.broken.unwrap().fault), (1, Fault::Pause));
+}
+
+#[test]
+fn a_capture_that_goes_on_for_days_is_cut_off_and_leaves_no_pongs_of_the_far_end() {
+    let bytes = bytes_of("hblink3_dmrgateway");
+    let end = 24 + 16 + u32::from_le_bytes(bytes[32..36].try_into().unwrap()) as usize;
+    let (mut long, login) = (bytes[..24].to_vec(), &bytes[24..end]);
+    let start = u32::from_le_bytes(login[..4].try_into().unwrap());
+    let day = (LONGEST_PAUSE.as_millis() / 1_000) as u32;
+    for n in 0..200 {
+        long.extend_from_slice(&(start + n * day).to_le_bytes());
+        long.extend_from_slice(&login[4..]);
+    }
+    let read = Capture::read(long.as_slice());
+    let days = (LONGEST_CAPTURE.as_millis() / LONGEST_PAUSE.as_millis()) as usize;
+    assert_eq!((read.datagrams.len(), &read.broken.as_ref().unwrap().fault), (days + 1, &Fault::TooLate));
+    let far_end = play("", &read).unwrap().far_end;
+    assert!(far_end.running);
+    assert_eq!(far_end.sent.len(), 3);
 }
 
 #[test]

@@ -69,6 +69,11 @@ impl Findings {
         }
     }
 
+    /// Whether further findings are only counted, so that looking for them all is no longer worth it.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FINDINGS
+    }
+
     /// Whether there is an error.
     pub fn failed(&self) -> bool {
         self.failed
@@ -79,7 +84,7 @@ impl Findings {
         self.list.sort_by_key(|finding| (finding.at, finding.severity));
         if self.more > 0 {
             let severity = if self.failed { Severity::Error } else { Severity::Warning };
-            let message = format!("{} further findings are not shown", self.more);
+            let message = format!("{} further findings, or more, are not shown", self.more);
             self.list.push(Finding { severity, at: None, key: String::new(), message });
         }
         self.list
@@ -94,6 +99,14 @@ pub struct Line<'a> {
     pub finding: &'a Finding,
     /// Whether to colour it for a terminal.
     pub colour: bool,
+}
+
+impl Line<'_> {
+    /// As the line of a log, which says itself how much it matters; never coloured.
+    pub fn without_severity(&self) -> String {
+        let finding = Finding { severity: Severity::Error, ..self.finding.clone() };
+        Line { file: self.file, finding: &finding, colour: false }.to_string()
+    }
 }
 
 impl fmt::Display for Line<'_> {
@@ -197,6 +210,13 @@ mod tests {
         let finding = Finding { severity: Severity::Warning, at: None, key: String::new(), message: "odd".into() };
         assert!(Line { file: "f", finding: &finding, colour: true }.to_string().contains("\x1b[33mwarning:"));
         assert!(!Line { file: "f", finding: &finding, colour: false }.to_string().contains('\x1b'));
+    }
+
+    #[test]
+    fn a_line_of_the_log_leaves_the_severity_to_the_log() {
+        let at = Some(Position { line: 2, column: 51 });
+        let finding = Finding { severity: Severity::Warning, at, key: "k".into(), message: "odd".into() };
+        assert_eq!(Line { file: "f", finding: &finding, colour: false }.without_severity(), "f:2:51: k: odd");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! listener and then all against each other. Source: design §6, `behaviour.md` 6 and 8.6.
 
 use super::tree::{Node, Position, Value};
-use super::walker::{Item, Opened, Walker, whole};
+use super::walker::{Item, Opened, Walker, path_of_unknown, whole};
 use super::{Surroundings, keys, secret, talkgroups};
 use ragchew_core::access::acl::{Acl, MAX_CLIENT, MAX_ID};
 use ragchew_core::config::{ClientOverride, Defaults, Language, ListenerAcl, Passphrase, UaTimer};
@@ -227,19 +227,23 @@ fn language(w: &mut Walker, item: &Item<'_>) -> Option<Language> {
 
 fn clients(w: &mut Walker, item: &Item<'_>, around: &Surroundings<'_>) -> Vec<ClientOverride> {
     let Value::Map(entries) = &item.node.value else {
-        w.unexpected(item);
+        w.unexpected_shape(item);
         return Vec::new();
     };
     let mut lines: HashMap<u32, usize> = HashMap::new();
     let mut clients = Vec::new();
     for (key, node) in entries {
-        let shown: String = key.text.chars().take(24).flat_map(char::escape_debug).collect();
-        let path = format!("{}.{shown}", item.path);
+        if w.findings.is_full() {
+            w.findings.error(key.at, "", "not looked at");
+            break;
+        }
         let id = whole(&key.text).and_then(|id| u32::try_from(id).ok()).filter(|id| (1..u32::MAX).contains(id));
         let Some(id) = id else {
+            let path = path_of_unknown(&item.path, &key.text, node);
             w.findings.error(key.at, &path, "expected a client ID from 1 to 4294967294");
             continue;
         };
+        let path = format!("{}.{id}", item.path);
         if let Some(line) = lines.insert(id, key.at.line) {
             w.findings.error(key.at, &path, format!("this client stands already in line {line}"));
         }

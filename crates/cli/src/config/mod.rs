@@ -19,6 +19,7 @@ pub use locate::{PLACES, Source, locate};
 pub use numbers::Numbers;
 pub use tree::{MAX_BYTES, MAX_DEPTH, Position};
 
+use crate::file;
 use listeners::Draft;
 use ragchew_core::config::{
     BusyJoin, Config, Defaults, FirstCall, Listener, ListenerAcl, MappedAlias, Passphrase, Policy, Server,
@@ -26,9 +27,8 @@ use ragchew_core::config::{
 use ragchew_core::id::ServerId;
 use ragchew_core::net::SocketId;
 use ragchew_offload::log::Format;
-use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tree::{Node, Value};
 use walker::{Opened, Walker};
@@ -96,22 +96,14 @@ pub fn load(source: &Source, around: &Surroundings<'_>, numbers: &mut Numbers) -
     let fail = |at: Option<Position>, message: String| {
         vec![Finding { severity: Severity::Error, at, key: String::new(), message }]
     };
-    let (mode, bytes) = read_file(path).map_err(|error| fail(None, format!("the file cannot be read: {error}")))?;
+    let read = file::read(path, MAX_BYTES as u64);
+    let (about, bytes) = read.map_err(|error| fail(None, format!("the file cannot be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = good.iter().filter(|&&b| b == b'\n').count() + 1;
         fail(Some(Position { line, column: 1 }), "this line is not UTF-8".to_owned())
     })?;
-    read_with_mode(&text, mode, around, numbers)
-}
-
-fn read_file(path: &Path) -> std::io::Result<(u32, Vec<u8>)> {
-    use std::io::Read;
-    let file = fs::File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok((mode, bytes))
+    read_with_mode(&text, about.mode(), around, numbers)
 }
 
 /// Reads the text of a configuration; an empty one is the built-in default.

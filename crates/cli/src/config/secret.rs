@@ -4,13 +4,10 @@
 use super::Surroundings;
 use super::tree::{Node, Value};
 use super::walker::{Item, Walker};
+use crate::file::{self, LONGEST_PASSPHRASE, one_line};
 use ragchew_core::config::Passphrase;
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 
-/// Largest file of a passphrase, in bytes.
-const MAX_FILE: u64 = 4_096;
 /// What the field's sample files say; everybody knows it.
 const WELL_KNOWN: [&str; 3] = ["passw0rd", "password", "s3cr37w0rd"];
 
@@ -47,43 +44,34 @@ pub(super) fn passphrase(w: &mut Walker, item: &Item<'_>, around: &Surroundings<
 
 fn from_file(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'_>) -> Option<Passphrase> {
     let path = around.base.join(name);
-    let shown = path.display();
-    let read = || -> std::io::Result<(u32, Vec<u8>)> {
-        let file = fs::File::open(&path)?;
-        let mode = file.metadata()?.permissions().mode();
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-        Ok((mode, bytes))
-    };
-    let (mode, mut bytes) = match read() {
-        Ok(content) => content,
+    // A name alone may be the passphrase itself.
+    let shown = if name.contains('/') { path.display().to_string() } else { "that is named here".to_owned() };
+    let (mode, bytes) = match file::read(&path, LONGEST_PASSPHRASE) {
+        Ok((about, bytes)) => (about.mode(), bytes),
         Err(error) => {
             w.error(item, format!("the passphrase file {shown} cannot be read: {error}"));
             return None;
         }
     };
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-    }
-    if bytes.last() == Some(&b'\r') {
-        bytes.pop();
-    }
-    if bytes.is_empty() || bytes.len() as u64 > MAX_FILE || bytes.iter().any(|b| matches!(b, b'\n' | b'\r' | 0)) {
-        w.error(item, format!("expected one line of at most {MAX_FILE} bytes in the passphrase file {shown}"));
+    let Some(line) = one_line(&bytes) else {
+        w.error(
+            item,
+            format!("expected one line of at most {LONGEST_PASSPHRASE} bytes in the passphrase file {shown}"),
+        );
         return None;
-    }
+    };
     if mode & 0o004 != 0 {
         w.warning(item, format!("the passphrase file {shown} is readable by everyone; chmod 600 it"));
     }
-    Some(Passphrase::new(bytes))
+    Some(Passphrase::new(line))
 }
 
 fn from_env(w: &mut Walker, item: &Item<'_>, name: &str, around: &Surroundings<'_>) -> Option<Passphrase> {
     match (around.env)(name).filter(|value| !value.is_empty()) {
         Some(value) => Some(Passphrase::new(value.into_bytes())),
         None => {
-            let name: String = name.escape_debug().collect();
-            w.error(item, format!("the environment variable {name} is not set, is empty or is no UTF-8 text"));
+            // Its name is not shown: it may be the passphrase itself.
+            w.error(item, "the environment variable that is named here is not set, is empty or is no UTF-8 text");
             None
         }
     }

@@ -4,7 +4,8 @@ use super::*;
 use ragchew_core::config::{Language, TgMap, UaTimer};
 use ragchew_core::id::{ClientId, ConferenceTg, ListenerId, RfTg, Slot};
 use ragchew_core::time::Span;
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 const MINIMAL: &str = "listeners:\n  - name: a\n    bind: 127.0.0.1:62031\n    passphrase: hush-hush\n";
 
@@ -331,6 +332,59 @@ fn no_message_and_no_debug_output_shows_a_passphrase() {
     }
     let plan = good(&MINIMAL.replace("hush-hush", secret));
     assert!(!format!("{plan:?}").contains(secret));
+}
+
+#[test]
+fn a_file_of_nothing_but_errors_is_not_read_to_its_end() {
+    let more = |text: &str| {
+        let found = errors(text);
+        assert_eq!(found.len(), 1_001);
+        found.last().unwrap().split(' ').find_map(|word| word.parse::<usize>().ok()).unwrap()
+    };
+    assert!(more(&"server: {}\n".repeat(50_000)) < 10);
+    assert!(more(&with(&("clients:\n".to_owned() + &"  x: {}\n".repeat(50_000)))) < 10);
+}
+
+#[test]
+fn twenty_thousand_clients_fit_into_a_file_and_what_is_larger_than_4_mib_is_refused() {
+    let client =
+        |n: u32| format!("  {}: {{ passphrase: a-passphrase-of-its-own, ts2: [235, 2350-2359] }}\n", 2_340_000 + n);
+    let text = with(&("clients:\n".to_owned() + &(0..20_000).map(client).collect::<String>()));
+    assert_eq!(good(&text).config.listeners[0].clients.len(), 20_000);
+    assert!(errors(&format!("#{}", "x".repeat(4 << 20)))[0].contains("larger than 4 MiB"));
+}
+
+#[test]
+fn a_passphrase_in_the_wrong_place_is_not_shown() {
+    let misplaced = [
+        with("clients: { 2345001: s3cret-client }"),
+        with("clients: s3cret-client"),
+        with("clients: { 2345001:s3cret-client }"),
+        with("clients: { s3cret }"),
+        with("clients: { 2345001: { map: [s3cret-client] } }"),
+        with("clients: { 2345001: { map: s3cret-client } }"),
+        with("acl: s3cret-acl"),
+        MINIMAL.replace("passphrase: hush-hush", "defaults: s3cret"),
+        "listeners: s3cret\n".to_owned(),
+        "listeners: [s3cret]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase:s3cret-flow }]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase=s3cret-flow }]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase: hush,s3cret }]\n".to_owned(),
+        "listeners: [{ name: a, bind: '127.0.0.1:1', passphrase s3cret-flow }]\n".to_owned(),
+        MINIMAL.replace("hush-hush", "{ env: s3cret }"),
+        MINIMAL.replace("hush-hush", "{ file: s3cret }"),
+    ];
+    for text in misplaced {
+        let found = errors(&text).concat();
+        assert!(!found.is_empty() && !found.contains("s3cret"), "{text}{found}");
+    }
+}
+
+#[test]
+fn a_missing_space_behind_a_key_is_named() {
+    let found = errors("listeners: [{ name: a, bind: '127.0.0.1:1', passphrase:hush }]\n");
+    let wanted = "f:1:45: listeners[0].passphrase: unknown key; a colon and a space belong between a key and its value";
+    assert!(found.iter().any(|line| line == wanted), "{found:?}");
 }
 
 #[test]

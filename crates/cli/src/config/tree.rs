@@ -6,8 +6,8 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 /// Lists and mappings inside each other, at most.
 pub const MAX_DEPTH: usize = 32;
-/// Largest file, in bytes: 20,000 clients with settings of their own fit.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Largest file, in bytes: 20,000 clients with settings of their own fit. The tree takes some sixty times as much memory.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A place in a file; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,12 +90,34 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
         match event {
             Ok((event, span)) => builder.take(event, Position::from(&span.start))?,
             Err(error) => {
-                let what = format!("this is not YAML: {}", error.info());
-                return Err(SyntaxError { at: Position::from(error.marker()), what });
+                return Err(SyntaxError { at: Position::from(error.marker()), what: not_yaml(error.info()) });
             }
         }
     }
     Ok(builder.root.unwrap_or(Node { at: Position::START, value: Value::Null }))
+}
+
+/// The parser's words, and what most often stands behind them.
+fn not_yaml(info: &str) -> String {
+    // What a passphrase without quotes leads to: it begins with a character that means something else, or has one inside.
+    const UNQUOTED: [&str; 6] = [
+        "unexpected character",
+        "unknown anchor",
+        "block scalar",
+        "misplaced bracket",
+        "trailing content",
+        "mapping values are not allowed",
+    ];
+    if info.starts_with("simple key") {
+        return "this is not YAML: a key here or in the line before lacks its colon, or the space behind the colon"
+            .to_owned();
+    }
+    let hint = if UNQUOTED.iter().any(|words| info.contains(words)) {
+        "; a text with a character that means something in YAML belongs in quotes"
+    } else {
+        ""
+    };
+    format!("this is not YAML: {info}{hint}")
 }
 
 #[derive(Default)]
@@ -212,6 +234,17 @@ mod tests {
         assert!(line_of("? [a, b]\n: 1\n").unwrap().1.contains("key is expected"));
         assert!(line_of(&format!("a: {}1{}", "[".repeat(40), "]".repeat(40))).unwrap().1.contains("nested"));
         assert!(line_of(&"#".repeat(MAX_BYTES + 1)).unwrap().1.contains("larger"));
+    }
+
+    #[test]
+    fn a_missing_space_and_missing_quotes_are_named_in_plain_words() {
+        let said = |text: &str| parse(text).err().map(|e| e.what).unwrap_or_default();
+        let missing = said("- name: a\n  passphrase:hush\n  bind: x\n");
+        assert!(missing.contains("in the line before lacks its colon, or the space behind"), "{missing}");
+        for value in ["@hush", "*hush", "&hush", "`hush", "%hush", "!hush", "|hush", ">hush", "}hush", "hu: sh"] {
+            let text = said(&format!("passphrase: {value}\n"));
+            assert!(text.contains("in quotes") && !text.contains("hush"), "{value}: {text}");
+        }
     }
 
     #[test]

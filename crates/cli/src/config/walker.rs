@@ -56,16 +56,35 @@ fn join(path: &str, name: &str) -> String {
 
 /// What stands at a place, in words; a text is cut and its control characters are escaped.
 fn found(node: &Node) -> String {
+    let Value::Scalar { text, plain } = &node.value else { return shape(node).to_owned() };
+    let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let dots = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    if *plain { format!("{shown}{dots}") } else { format!("the text \"{shown}{dots}\"") }
+}
+
+/// As [`found`], without a word of the value: a text in place of a mapping or a list may be a passphrase.
+const fn shape(node: &Node) -> &'static str {
     match &node.value {
-        Value::Null => "nothing".to_owned(),
-        Value::List(_) => "a list".to_owned(),
-        Value::Map(_) => "a mapping".to_owned(),
-        Value::Scalar { text, plain } => {
-            let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-            let dots = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
-            if *plain { format!("{shown}{dots}") } else { format!("the text \"{shown}{dots}\"") }
-        }
+        Value::Null => "nothing",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a mapping",
+        Value::Scalar { .. } => "a text",
     }
+}
+
+/// The name in an unknown key: what stands before a colon or an equals sign without a space behind it.
+fn name_in(key: &str) -> &str {
+    key.split([':', '=']).next().unwrap_or("")
+}
+
+/// The path of an unknown key. What does not look like a key may be a passphrase, or the end of one behind a comma, and is
+/// not shown.
+pub(super) fn path_of_unknown(path: &str, key: &str, value: &Node) -> String {
+    let name = name_in(key);
+    let looks_like_one = (1..=SHOWN).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let is_set_apart = name.len() < key.len() || value.value != Value::Null;
+    join(path, if looks_like_one && is_set_apart { name } else { "…" })
 }
 
 impl Walker {
@@ -91,6 +110,12 @@ impl Walker {
         self.error(item, message);
     }
 
+    /// As [`Self::unexpected`], with the shape of the value alone.
+    pub(super) fn unexpected_shape(&mut self, item: &Item<'_>) {
+        let message = format!("expected {}, found {}", item.expects, shape(item.node));
+        self.error(item, message);
+    }
+
     /// The mapping at `node` as a section: unknown and repeated keys and missing ones are noted.
     pub(super) fn open<'n>(&mut self, node: &'n Node, path: &str, section: &'static Section) -> Option<Opened<'n>> {
         let Value::Map(entries) = &node.value else {
@@ -98,19 +123,27 @@ impl Walker {
             self.findings.error(
                 node.at,
                 path,
-                format!("expected a mapping with the keys {}, found {}", names.join(", "), found(node)),
+                format!("expected a mapping with the keys {}, found {}", names.join(", "), shape(node)),
             );
             return None;
         };
         let mut opened = Opened { entries: Vec::with_capacity(entries.len()) };
         for (key, value) in entries {
-            let path = join(path, &key.text.chars().take(SHOWN).flat_map(char::escape_debug).collect::<String>());
+            if self.findings.is_full() {
+                self.findings.error(key.at, "", "not looked at");
+                return None;
+            }
             match section.key(&key.text) {
-                None => self.findings.error(key.at, &path, unknown(&key.text, section)),
-                Some(known) if opened.get(known.name).is_some() => {
-                    self.findings.error(key.at, &path, "this key stands here twice");
+                None => {
+                    let path = path_of_unknown(path, &key.text, value);
+                    self.findings.error(key.at, &path, unknown(&key.text, section));
                 }
-                Some(&Key { name, expects, .. }) => opened.entries.push(Item { node: value, path, name, expects }),
+                Some(known) if opened.get(known.name).is_some() => {
+                    self.findings.error(key.at, &join(path, known.name), "this key stands here twice");
+                }
+                Some(&Key { name, expects, .. }) => {
+                    opened.entries.push(Item { node: value, path: join(path, name), name, expects });
+                }
             }
         }
         for key in section.keys.iter().filter(|key| key.required && opened.get(key.name).is_none()) {
@@ -202,7 +235,7 @@ impl Walker {
                 None
             }
             _ => {
-                self.unexpected(item);
+                self.unexpected_shape(item);
                 None
             }
         }
@@ -218,7 +251,11 @@ pub(super) fn whole(text: &str) -> Option<u64> {
     text.parse().ok()
 }
 
-fn unknown(name: &str, section: &Section) -> String {
+fn unknown(key: &str, section: &Section) -> String {
+    let name = name_in(key);
+    if name.len() < key.len() && section.key(name).is_some() {
+        return "unknown key; a colon and a space belong between a key and its value".to_owned();
+    }
     let names = section.keys.iter().map(|key| key.name);
     match nearest(name, names.clone()) {
         Some(meant) => format!("unknown key; did you mean {meant}?"),

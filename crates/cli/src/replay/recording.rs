@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Write};
 fn misplaced(args: &ReplayArgs) -> Option<&'static str> {
     let given = [
         ("--passphrase", args.passphrase.is_some()),
+        ("--passphrase-file", args.passphrase_file.is_some()),
         ("--server", args.server.is_some()),
         ("--golden", args.golden.is_some()),
         ("--write-golden", args.write_golden.is_some()),
@@ -27,7 +28,7 @@ pub(super) fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<Verdict,
         let why = format!("{name} is for captures; a recording of ours is always compared with itself");
         return Err((Verdict::Usage, why));
     }
-    let secrets = args.secrets.as_deref().map(|path| from_file(path, args)).transpose();
+    let secrets = args.secrets.as_deref().map(|path| from_file(path, None)).transpose();
     let secrets = secrets.map_err(|why| (Verdict::Usage, why))?;
     let file = args.capture.display();
     let input = File::open(&args.capture).map_err(|error| (Verdict::Unreadable, format!("{file}: {error}")))?;

@@ -15,7 +15,7 @@ pub use entry::{Entry, Value, render, render_line};
 pub use names::Names;
 pub use stamp::Stamp;
 pub use trace::TraceToLog;
-pub use writer::{LogWriter, Output};
+pub use writer::{Ending, LogWriter, Output};
 
 use crossbeam_channel::{Sender, TrySendError};
 use ragchew_core::report::ReportEvent;
@@ -95,6 +95,8 @@ pub struct LogSender {
 struct Shared {
     /// Items that found no room since the writer last said so.
     lost: AtomicU64,
+    /// Lines that the output had not taken when the writer last looked.
+    unwritten: AtomicU64,
     /// Set by a signal: open the file again before the next line.
     reopen: Arc<AtomicBool>,
     /// No item after those in the queue is wanted.

@@ -10,6 +10,7 @@ use ragchew_core::refusal::Refusals;
 use ragchew_core::report::{SessionEnd, What};
 use ragchew_core::time::{Mono, Now, Span, Wall};
 use ragchew_core::wire::hbp::client::{ANSWER, LOGIN, PING};
+use ragchew_core::wire::hbp::server::PONG;
 use ragchew_core::wire::hbp::{DmrdView, config, login_hash};
 use ragchew_core::{Config, Core, Effects, Input, ScriptedSalt, Seed};
 use std::collections::BTreeMap;
@@ -158,6 +159,10 @@ impl<'s, 'c> Stage<'s, 'c> {
             let length = self.effects.render(transmit, &mut buffer);
             let bytes = buffer.get(..length).unwrap_or(&[]).to_vec();
             let to = self.by_address.get(&transmit.path.remote).copied();
+            if to == Some(self.far_end_index()) && bytes.starts_with(PONG) {
+                // The far end pings only to stay: of a long capture nothing else would be left to read.
+                continue;
+            }
             let answers = line.filter(|_| to == cause && DmrdView::parse(&bytes).is_err());
             let sent = Sent { at_ms, bytes, answers };
             match to.and_then(|to| self.parties.get_mut(to)) {
