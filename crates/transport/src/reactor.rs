@@ -362,6 +362,7 @@ impl<P: PacketPlane> Reactor<P> {
         self.carry_out(now);
         for endpoint in self.endpoints.iter_mut().filter(|endpoint| close.contains(&endpoint.id)) {
             endpoint.deregister(self.poll.registry());
+            endpoint.counters.dropped_at_close += endpoint.waiting() as u64;
             self.closed += endpoint.counters;
         }
         self.endpoints.retain(|endpoint| !close.contains(&endpoint.id));
@@ -450,17 +451,22 @@ mod tests {
         }
     }
 
-    /// Drains while the kernel takes nothing for `full`; what was counted, why it was cut short, and what the client got.
-    fn drain_while_full(full: Span) -> (Counters, Option<CutShort>, bool) {
-        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
-        client.set_nonblocking(true).unwrap();
+    /// A reactor with one socket that tells `client` of its end, and its notices.
+    fn farewell_reactor(client: SocketAddr) -> (Reactor<Farewell>, Handle, Receiver<Notice>) {
         let settings = Settings::default();
         let spec = SocketSpec { id: SocketId(0), address: "127.0.0.1:0".parse().unwrap() };
         let socket = bind(spec, &settings).unwrap();
         let (notices, heard) = bounded(4);
         let wiring = Wiring { events: bounded(1).0, notices, retired: bounded(1).0 };
-        let plane = Farewell(client.local_addr().unwrap());
-        let (mut reactor, handle) = Reactor::new(plane, vec![socket], &settings, wiring).unwrap();
+        let (reactor, handle) = Reactor::new(Farewell(client), vec![socket], &settings, wiring).unwrap();
+        (reactor, handle, heard)
+    }
+
+    /// Drains while the kernel takes nothing for `full`; what was counted, why it was cut short, and what the client got.
+    fn drain_while_full(full: Span) -> (Counters, Option<CutShort>, bool) {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (mut reactor, handle, heard) = farewell_reactor(client.local_addr().unwrap());
         reactor.endpoints[0].pretend_full(clock::now().mono + full);
         handle.send(Command::Drain).unwrap();
         let counters = reactor.run().unwrap();
@@ -482,6 +488,18 @@ mod tests {
     fn a_kernel_that_stays_full_ends_the_drain_at_its_limit() {
         let (counters, cut, told) = drain_while_full(Span::minutes(1));
         assert_eq!((counters.total.sent, cut, told), (0, Some(CutShort::Rings(1)), false));
+    }
+
+    #[test]
+    fn what_waits_at_a_socket_that_a_reload_closes_is_counted() {
+        let (mut reactor, _handle, _heard) = farewell_reactor("127.0.0.1:9".parse().unwrap());
+        let now = clock::now();
+        reactor.endpoints[0].pretend_full(now.mono + Span::minutes(1));
+        reactor.plane.handle(now, Input::Drain, &mut reactor.effects);
+        reactor.carry_out(now);
+        reactor.replace(Box::default(), Vec::new(), &[SocketId(0)]);
+        let counters = reactor.counters();
+        assert_eq!((counters.total.dropped_at_close, counters.total.sent, counters.sockets.len()), (1, 0, 0));
     }
 
     #[test]

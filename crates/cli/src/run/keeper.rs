@@ -159,6 +159,7 @@ fn counters_line(counters: &Counters) -> String {
         ("refused_control", total.refused_control),
         ("dropped_old_voice", total.dropped_old_voice),
         ("dropped_full_voice", total.dropped_full_voice),
+        ("dropped_at_close", total.dropped_at_close),
         ("receive_errors", total.receive_errors.total()),
         ("send_errors", total.send_errors.total()),
         ("unroutable", counters.unroutable),
