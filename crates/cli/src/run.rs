@@ -9,7 +9,7 @@ use super::args::Args;
 use super::config::{self, Finding, Line, Numbers, Plan, Severity, Source};
 use super::{Exit, hotspot, load, source, state, wants_colour, write_findings};
 use crossbeam_channel::{Receiver, bounded};
-use keeper::Keeper;
+use keeper::{Keeper, Running};
 use ragchew_core::Core;
 use ragchew_core::config::Config;
 use ragchew_core::id::ListenerId;
@@ -65,11 +65,13 @@ pub(super) fn run(args: &Args) -> Exit {
 struct Origin {
     named: Option<PathBuf>,
     state: Option<PathBuf>,
+    /// The file that is in force, once there is one: no other takes its place, and neither does the built-in default.
+    file: Option<PathBuf>,
 }
 
 impl Origin {
     fn read(&self, numbers: &mut Numbers) -> (Source, Result<Plan, Vec<Finding>>, Option<Kept>) {
-        let source = source(self.named.as_deref());
+        let source = source(self.file.as_deref().or(self.named.as_deref()));
         let kept = RefCell::new(None);
         let plan = load(&source, numbers, &|| {
             let dir = self.state.as_deref().ok_or_else(|| "no state directory is known; use --state DIR".to_owned());
@@ -79,6 +81,13 @@ impl Origin {
             passphrase
         });
         (source, plan, kept.into_inner())
+    }
+
+    /// From here on, `source` is in force.
+    fn settle(&mut self, source: &Source) {
+        if let Source::File(path) = source {
+            self.file = Some(path.clone());
+        }
     }
 }
 
@@ -94,10 +103,11 @@ struct Server {
 }
 
 fn prepare(args: &Args) -> Result<Server, Refused> {
-    let origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()) };
+    let mut origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()), file: None };
     let mut numbers = Numbers::default();
     let (source, plan, kept) = origin.read(&mut numbers);
     let plan = plan.map_err(|findings| refuse(&source, &findings, kept.as_ref()))?;
+    origin.settle(&source);
     let settings = sockets::settings(&plan.runtime);
     let opened = sockets::open(&plan.sockets, &settings);
     let (bound, missing) = opened.map_err(|lines| Refused { exit: Exit::CannotBind, lines })?;
@@ -116,11 +126,12 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
     let (retired, retired_queue) = bounded(RETIRED_SLOTS);
     let open = bound.iter().map(BoundSocket::id).collect();
     let seed = clock::seed().map_err(failed("the system gives no random seed"))?;
+    let running = Running { open, built_in: plan.built_in, numbers };
     let core = Core::new(plan.config, seed, clock::now());
     let wiring = Wiring { events, notices, retired };
     let (reactor, handle) =
         Reactor::new(core, bound, &settings, wiring).map_err(failed("the poll cannot be set up"))?;
-    let keeper = Keeper::new(origin, numbers, open, plan.runtime, handle, log.clone());
+    let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone());
     let tell = log.clone();
     let threads = [
         Thread::start("events", move || forward(&event_queue, &tell)),

@@ -89,6 +89,38 @@ fn a_reload_with_errors_changes_nothing_and_a_good_one_opens_and_closes_addresse
 }
 
 #[test]
+fn a_configuration_that_is_gone_or_empty_at_a_reload_changes_nothing() {
+    let port = free_port();
+    let good = format!("listeners:\n{}", listener("a", port));
+    let server = Server::start("gone", &good);
+    server.wait_for("serving");
+    for text in [None, Some(""), Some("# nothing\n"), Some("policy: { busy_join: contend }\n")] {
+        match text {
+            None => fs::remove_file(server.dir.join("ragchew.yaml")).unwrap(),
+            Some(text) => server.configure(text),
+        }
+        server.signal("HUP");
+        let seen = server.wait_for("nothing was changed");
+        assert!(seen.iter().all(|line| !line.contains("listening")), "{text:?}: {seen:?}");
+        assert!(UdpSocket::bind(("127.0.0.1", port)).is_err(), "{text:?}");
+    }
+    server.configure(&good);
+    server.signal("HUP");
+    server.wait_for("the configuration was reloaded from ragchew.yaml");
+}
+
+#[test]
+fn a_file_that_was_found_and_is_gone_at_a_reload_is_not_replaced_by_the_built_in_default() {
+    let port = free_port();
+    let server = Server::start_unnamed("found", &format!("listeners:\n{}", listener("a", port)));
+    server.wait_for("serving");
+    fs::remove_file(server.dir.join("ragchew.yaml")).unwrap();
+    server.signal("HUP");
+    server.wait_for("nothing was changed");
+    assert!(UdpSocket::bind(("127.0.0.1", port)).is_err());
+}
+
+#[test]
 fn a_rotated_log_is_opened_again_on_sigusr2() {
     let config =
         format!("listeners:\n{}runtime: {{ log: {{ format: compat, file: r.log }} }}\n", listener("a", free_port()));

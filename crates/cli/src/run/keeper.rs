@@ -3,7 +3,7 @@
 //! Source: design §5 (keeper), §6 (reload).
 
 use super::{Origin, listener_names, log_findings, sockets};
-use crate::config::{Numbers, Plan, Runtime, Severity, Socket};
+use crate::config::{Numbers, Plan, Runtime, Severity, Socket, Source};
 use crossbeam_channel::{Receiver, never, select};
 use ragchew_core::config::Config;
 use ragchew_core::net::SocketId;
@@ -14,8 +14,7 @@ use std::fmt::Write;
 
 pub(super) struct Keeper {
     origin: Origin,
-    numbers: Numbers,
-    open: BTreeSet<SocketId>,
+    running: Running,
     runtime: Runtime,
     handle: Handle,
     log: LogSender,
@@ -25,21 +24,23 @@ pub(super) struct Keeper {
     again: bool,
 }
 
+/// What is in force, as far as the next reload has to know it.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) numbers: Numbers,
+    pub(super) open: BTreeSet<SocketId>,
+    /// The listeners are those of the built-in default.
+    pub(super) built_in: bool,
+}
+
 struct Pending {
-    numbers: Numbers,
-    open: BTreeSet<SocketId>,
+    running: Running,
+    source: Source,
 }
 
 impl Keeper {
-    pub(super) fn new(
-        origin: Origin,
-        numbers: Numbers,
-        open: BTreeSet<SocketId>,
-        runtime: Runtime,
-        handle: Handle,
-        log: LogSender,
-    ) -> Self {
-        Self { origin, numbers, open, runtime, handle, log, pending: None, again: false }
+    pub(super) fn new(origin: Origin, running: Running, runtime: Runtime, handle: Handle, log: LogSender) -> Self {
+        Self { origin, running, runtime, handle, log, pending: None, again: false }
     }
 
     /// Works until the reactor is gone.
@@ -64,10 +65,11 @@ impl Keeper {
             Notice::ReloadRequested if self.pending.is_some() => self.again = true,
             Notice::ReloadRequested => self.reload(),
             Notice::Replaced => {
-                if let Some(Pending { numbers, open }) = self.pending.take() {
-                    (self.numbers, self.open) = (numbers, open);
+                if let Some(Pending { running, source }) = self.pending.take() {
+                    self.log.line(Level::Info, format!("the configuration was reloaded from {source}"));
+                    self.origin.settle(&source);
+                    self.running = running;
                 }
-                self.log.line(Level::Info, "the configuration was reloaded");
                 self.reload_again();
             }
             Notice::ReplaceRefused(error) => {
@@ -92,8 +94,9 @@ impl Keeper {
     }
 
     fn reload(&mut self) {
-        let mut numbers = self.numbers.clone();
+        let mut numbers = self.running.numbers.clone();
         let (source, read, _) = self.origin.read(&mut numbers);
+        self.log.line(Level::Info, format!("reading the configuration again from {source}"));
         let plan = match read {
             Ok(plan) => plan,
             Err(findings) => {
@@ -103,10 +106,14 @@ impl Keeper {
             }
         };
         log_findings(&self.log, &source, &plan.warnings);
+        if plan.built_in && !self.running.built_in {
+            return self
+                .refuse(&format!("{source} is empty or has no listeners any more, which only a restart accepts"));
+        }
         if plan.runtime != self.runtime {
             self.log.line(Level::Warning, format!("{source}: what changed in runtime takes effect at the next start"));
         }
-        if let Err(lines) = self.replace(plan, numbers) {
+        if let Err(lines) = self.replace(plan, numbers, &source) {
             for line in lines {
                 self.log.line(Level::Error, line);
             }
@@ -115,8 +122,8 @@ impl Keeper {
     }
 
     /// Opens what is new and asks the reactor to take it over.
-    fn replace(&mut self, plan: Plan, numbers: Numbers) -> Result<(), Vec<String>> {
-        let (new, close) = difference(&self.open, &plan.sockets);
+    fn replace(&mut self, plan: Plan, numbers: Numbers, source: &Source) -> Result<(), Vec<String>> {
+        let (new, close) = difference(&self.running.open, &plan.sockets);
         // Sockets keep the sizes that the process began with.
         let settings = sockets::settings(&self.runtime);
         let (bound, missing) = sockets::open(new, &settings).map_err(|mut lines| {
@@ -128,11 +135,12 @@ impl Keeper {
         }
         sockets::say_open(&self.log, &plan.config, &bound);
         self.log.send(LogItem::Listeners(listener_names(&plan.config)));
-        let kept = self.open.iter().copied().filter(|id| !close.contains(id));
+        let kept = self.running.open.iter().copied().filter(|id| !close.contains(id));
         let open = kept.chain(bound.iter().map(BoundSocket::id)).collect();
+        let running = Running { numbers, open, built_in: plan.built_in };
         let command = Command::Replace { config: Box::new(plan.config), open: bound, close };
         self.handle.send(command).map_err(|_| vec!["the server is busy with other commands".to_owned()])?;
-        self.pending = Some(Pending { numbers, open });
+        self.pending = Some(Pending { running, source: source.clone() });
         Ok(())
     }
 }
