@@ -105,7 +105,7 @@ pub struct Counters {
     pub turns: u64,
     /// Report events that were lost because their channel was full or gone.
     pub events_lost: u64,
-    /// Notices that were lost for the same reason.
+    /// Notices that were not taken: those that still wait for room, and those that nobody was there for.
     pub notices_lost: u64,
     /// Datagrams for a socket that is not open.
     pub unroutable: u64,

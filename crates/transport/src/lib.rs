@@ -8,6 +8,7 @@ pub mod capture;
 pub mod clock;
 pub mod counters;
 mod endpoint;
+mod outbox;
 mod reactor;
 pub mod replay;
 mod ring;

@@ -4,6 +4,7 @@
 use crate::clock;
 use crate::counters::{Counters, SocketCounters};
 use crate::endpoint::Endpoint;
+use crate::outbox::{OFFER_AGAIN, Outbox};
 use crate::socket::{BoundSocket, Settings};
 use crate::sys::batch::{BATCH, ReceiveBatch, SendBatch};
 use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
@@ -81,7 +82,7 @@ pub struct Reactor<P = Core> {
     closed: SocketCounters,
     turns: u64,
     events_lost: u64,
-    notices_lost: u64,
+    outbox: Outbox,
     unroutable: u64,
 }
 
@@ -113,7 +114,7 @@ impl<P: PacketPlane> Reactor<P> {
             closed: SocketCounters::default(),
             turns: 0,
             events_lost: 0,
-            notices_lost: 0,
+            outbox: Outbox::default(),
             unroutable: 0,
         };
         reactor.adopt(sockets)?;
@@ -190,7 +191,8 @@ impl<P: PacketPlane> Reactor<P> {
             Stage::Ended => (None, Some(now)),
         };
         let retries = self.endpoints.iter().filter_map(Endpoint::retry_at).min();
-        let next = [core, end, retries].into_iter().flatten().min()?;
+        let notices = (!self.outbox.is_empty()).then_some(now + OFFER_AGAIN);
+        let next = [core, end, retries, notices].into_iter().flatten().min()?;
         Some(Duration::from_nanos(next.since(now).0))
     }
 
@@ -273,7 +275,11 @@ impl<P: PacketPlane> Reactor<P> {
             match command {
                 Command::Drain => self.drain(clock::now()),
                 Command::Counters => self.report_counters(),
-                Command::Replace { config, open, close } => self.replace(config, open, &close),
+                Command::Replace { config, open, close, answer } => {
+                    let done = self.replace(config, open, &close);
+                    // Who left no room for it does not want it.
+                    let _ = answer.try_send(done);
+                }
             }
         }
     }
@@ -286,6 +292,7 @@ impl<P: PacketPlane> Reactor<P> {
             endpoint.follow(self.poll.registry(), token(endpoint.id), now.mono);
         }
         self.advance(now.mono);
+        self.outbox.offer(&self.wiring.notices);
     }
 
     /// Puts what the core wants where it belongs and forgets it.
@@ -347,15 +354,14 @@ impl<P: PacketPlane> Reactor<P> {
         }
     }
 
-    fn replace(&mut self, config: Box<Config>, open: Vec<BoundSocket>, close: &[SocketId]) {
+    fn replace(&mut self, config: Box<Config>, open: Vec<BoundSocket>, close: &[SocketId]) -> io::Result<()> {
         let adopted = match self.stage {
             Stage::Running => self.adopt(open),
             _ => Err(io::Error::other("the server is about to stop")),
         };
         if let Err(error) = adopted {
             self.retire(config);
-            self.notify(Notice::ReplaceRefused(error));
-            return;
+            return Err(error);
         }
         let now = clock::now();
         self.plane.handle(now, Input::Replace(config), &mut self.effects);
@@ -366,7 +372,7 @@ impl<P: PacketPlane> Reactor<P> {
             self.closed += endpoint.counters;
         }
         self.endpoints.retain(|endpoint| !close.contains(&endpoint.id));
-        self.notify(Notice::Replaced);
+        Ok(())
     }
 
     /// Takes over all of `sockets` or none.
@@ -400,7 +406,8 @@ impl<P: PacketPlane> Reactor<P> {
     }
 
     fn notify(&mut self, notice: Notice) {
-        self.notices_lost += u64::from(self.wiring.notices.try_send(notice).is_err());
+        self.outbox.push(notice);
+        self.outbox.offer(&self.wiring.notices);
     }
 
     fn report_counters(&mut self) {
@@ -416,7 +423,7 @@ impl<P: PacketPlane> Reactor<P> {
             sockets: self.endpoints.iter().map(|endpoint| (endpoint.id, endpoint.counters)).collect(),
             turns: self.turns,
             events_lost: self.events_lost,
-            notices_lost: self.notices_lost,
+            notices_lost: self.outbox.untold(),
             unroutable: self.unroutable,
         }
     }
@@ -497,7 +504,7 @@ mod tests {
         reactor.endpoints[0].pretend_full(now.mono + Span::minutes(1));
         reactor.plane.handle(now, Input::Drain, &mut reactor.effects);
         reactor.carry_out(now);
-        reactor.replace(Box::default(), Vec::new(), &[SocketId(0)]);
+        reactor.replace(Box::default(), Vec::new(), &[SocketId(0)]).unwrap();
         let counters = reactor.counters();
         assert_eq!((counters.total.dropped_at_close, counters.total.sent, counters.sockets.len()), (1, 0, 0));
     }

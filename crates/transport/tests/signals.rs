@@ -1,4 +1,4 @@
-//! Signals of the process. A program of its own with one test, because every reactor of a process hears them.
+//! Signals of the process. A program of its own with one test at a time, because every reactor of a process hears them.
 //! Source: design §4, §5 (one shutdown path).
 
 mod common;
@@ -8,10 +8,34 @@ use ragchew_core::Effects;
 use ragchew_transport::{CutShort, Notice};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::raise;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+/// One reactor at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_reload_and_a_drain_that_find_no_room_for_their_notices_are_told_later() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = Server::start(&["127.0.0.1:0"], true, |_, _, _: &mut Effects, _| {});
+    server.fill_notices();
+    raise(SIGHUP).unwrap();
+    // The answer shows that the signal was heard: each turn heeds signals before it obeys.
+    assert!(server.replace(Vec::new(), Vec::new()).is_ok());
+    raise(SIGTERM).unwrap();
+    let told: Vec<_> = std::iter::from_fn(|| server.ends.notices.recv_timeout(BOUND).ok()).collect();
+    let places = [
+        told.iter().position(|notice| matches!(notice, Notice::ReloadRequested)),
+        told.iter().position(|notice| matches!(notice, Notice::DrainStarted)),
+        told.iter().position(|notice| matches!(notice, Notice::DrainCutShort(CutShort::Core))),
+    ];
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{told:?}");
+    assert_eq!(server.join().0.notices_lost, 0);
+}
 
 #[test]
 fn signals_reload_count_drain_and_the_second_one_ends_at_once() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     // This core never drains, so that only the second signal can end it early.
     let server = Server::start(&["127.0.0.1:0"], true, |_, _, _: &mut Effects, _| {});
     raise(SIGHUP).unwrap();
