@@ -15,7 +15,7 @@ use ragchew_core::config::Config;
 use ragchew_core::id::ListenerId;
 use ragchew_core::report::ReportEvent;
 use ragchew_offload::log::{Level, LogItem, LogSender, LogWriter, Names, Output, TraceToLog};
-use ragchew_transport::{BoundSocket, Reactor, Wiring, clock};
+use ragchew_transport::{BoundSocket, Reactor, TakenSignals, Wiring, clock};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -103,6 +103,11 @@ struct Server {
 }
 
 fn prepare(args: &Args) -> Result<Server, Refused> {
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |error: io::Error| Refused::line(Exit::CannotStart, format!("{what}: {error}"))
+    };
+    let signals = take_signals().map_err(failed("signals cannot be taken"))?;
     let mut origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()), file: None };
     let mut numbers = Numbers::default();
     let (source, plan, kept) = origin.read(&mut numbers);
@@ -117,10 +122,6 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
         greet(&plan, &generated);
     }
 
-    let failed = |what: &str| {
-        let what = what.to_owned();
-        move |error: io::Error| Refused::line(Exit::CannotStart, format!("{what}: {error}"))
-    };
     let (events, event_queue) = bounded(EVENT_SLOTS);
     let (notices, notice_queue) = bounded(NOTICE_SLOTS);
     let (retired, retired_queue) = bounded(RETIRED_SLOTS);
@@ -130,7 +131,7 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
     let core = Core::new(plan.config, seed, clock::now());
     let wiring = Wiring { events, notices, retired };
     let (reactor, handle) =
-        Reactor::new(core, bound, &settings, wiring).map_err(failed("the poll cannot be set up"))?;
+        Reactor::with_signals(core, bound, &settings, wiring, signals).map_err(failed("the poll cannot be set up"))?;
     let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone());
     let tell = log.clone();
     let threads = [
@@ -139,6 +140,13 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
     ];
     let threads = threads.into_iter().collect::<io::Result<_>>().map_err(failed("a thread cannot be started"))?;
     Ok(Server { reactor, log, writer, threads })
+}
+
+/// Takes every signal that has a meaning here, before anything that takes time: none kills a server that starts.
+fn take_signals() -> io::Result<TakenSignals> {
+    // The log comes later and opens its file then: a wish for that, before it, is fulfilled anyway.
+    reopen_on_signal(Arc::default())?;
+    TakenSignals::take()
 }
 
 fn refuse(source: &Source, findings: &[Finding], kept: Option<&Kept>) -> Refused {

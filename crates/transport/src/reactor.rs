@@ -5,14 +5,14 @@ use crate::clock;
 use crate::counters::{Counters, SocketCounters};
 use crate::endpoint::Endpoint;
 use crate::outbox::{OFFER_AGAIN, Outbox};
+use crate::signals::{Heard, TakenSignals};
 use crate::socket::{BoundSocket, Settings};
 use crate::sys::batch::{BATCH, ReceiveBatch, SendBatch};
 use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
 use crossbeam_channel::Receiver;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use ragchew_core::net::SocketId;
 use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, limits};
-use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ pub const COMMAND_BUDGET: usize = 4;
 pub const DRAIN_LIMIT: Span = Span::secs(2);
 /// How long the kernel may take, after that, to accept what still waits.
 pub const FLUSH_LIMIT: Span = Span::secs(2);
+/// A TERM or INT that comes so soon after the begin of the orderly end is the same wish once more (a service manager that
+/// signals the process and its group, two keys pressed); a later one ends it at once.
+pub const SECOND_SIGNAL_AFTER: Span = Span::millis(500);
 /// Transmits for which there is room from the start.
 pub const TRANSMIT_CAPACITY: usize = 2 * limits::EFFECTS_SOFT_LIMIT;
 
@@ -67,13 +70,15 @@ pub struct Reactor<P = Core> {
     effects: Effects,
     poll: Poll,
     polled: Events,
-    signals: Signals,
+    signals: TakenSignals,
     commands: Receiver<Command>,
     wiring: Wiring,
     endpoints: Vec<Endpoint>,
     receiving: ReceiveBatch,
     sending: SendBatch,
     stage: Stage,
+    /// When the orderly end began.
+    ending_since: Option<Mono>,
     /// The core said that everybody was told.
     drained: bool,
     /// Whose turn it is to be read first.
@@ -93,10 +98,23 @@ impl<P: PacketPlane> Reactor<P> {
     /// # Errors
     /// When the system refuses a poll, a waker or signal handlers, or two sockets have the same number.
     pub fn new(plane: P, sockets: Vec<BoundSocket>, settings: &Settings, wiring: Wiring) -> io::Result<(Self, Handle)> {
+        Self::with_signals(plane, sockets, settings, wiring, TakenSignals::take()?)
+    }
+
+    /// As [`Self::new`], with signals that were taken earlier: those that came meanwhile are heeded in the first turn.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_signals(
+        plane: P,
+        sockets: Vec<BoundSocket>,
+        settings: &Settings,
+        wiring: Wiring,
+        mut signals: TakenSignals,
+    ) -> io::Result<(Self, Handle)> {
         let poll = Poll::new()?;
         let (handle, commands) = Handle::new(Waker::new(poll.registry(), WAKER)?);
-        let mut signals = Signals::new([libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        signals.register(poll.registry(), SIGNALS)?;
         let mut reactor = Self {
             plane,
             effects: Effects::with_capacity(TRANSMIT_CAPACITY),
@@ -109,6 +127,7 @@ impl<P: PacketPlane> Reactor<P> {
             receiving: ReceiveBatch::new(settings.batched),
             sending: SendBatch::new(settings.batched),
             stage: Stage::Running,
+            ending_since: None,
             drained: false,
             first: 0,
             closed: SocketCounters::default(),
@@ -121,7 +140,8 @@ impl<P: PacketPlane> Reactor<P> {
         Ok((reactor, handle))
     }
 
-    /// Runs until the orderly end, by SIGTERM, SIGINT or [`Command::Drain`]; a second signal ends it at once. After the
+    /// Runs until the orderly end, by SIGTERM, SIGINT or [`Command::Drain`]; a second signal
+    /// [`SECOND_SIGNAL_AFTER`] ends it at once. After the
     /// begin of the end it takes at most [`DRAIN_LIMIT`] and [`FLUSH_LIMIT`]. Gives what was counted.
     ///
     /// # Errors
@@ -174,7 +194,8 @@ impl<P: PacketPlane> Reactor<P> {
         let now = clock::now();
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.retry(now.mono));
         if signalled {
-            self.heed_signals(now);
+            let heard = self.signals.heard();
+            self.heed(heard, now);
         }
         Ok(())
     }
@@ -196,29 +217,18 @@ impl<P: PacketPlane> Reactor<P> {
         Some(Duration::from_nanos(next.since(now).0))
     }
 
-    fn heed_signals(&mut self, now: Now) {
-        let (mut ends, mut reload, mut report) = (0, false, false);
-        for signal in self.signals.pending() {
-            match signal {
-                libc::SIGTERM | libc::SIGINT => ends += 1,
-                libc::SIGHUP => reload = true,
-                libc::SIGUSR1 => report = true,
-                _ => {}
-            }
-        }
-        if report {
+    fn heed(&mut self, heard: Heard, now: Now) {
+        if heard.report {
             self.report_counters();
         }
-        if reload && self.stage == Stage::Running {
+        if heard.reload && self.stage == Stage::Running {
             self.notify(Notice::ReloadRequested);
         }
-        for _ in 0..ends {
-            if self.stage == Stage::Running {
-                self.drain(now);
-            } else if self.stage != Stage::Ended {
-                self.notify(Notice::DrainCutShort(CutShort::SecondSignal));
-                self.stage = Stage::Ended;
-            }
+        if heard.end && self.stage == Stage::Running {
+            self.drain(now);
+        } else if heard.end && self.ending_since.is_some_and(|since| now.mono >= since + SECOND_SIGNAL_AFTER) {
+            self.notify(Notice::DrainCutShort(CutShort::SecondSignal));
+            self.stage = Stage::Ended;
         }
     }
 
@@ -326,6 +336,7 @@ impl<P: PacketPlane> Reactor<P> {
             return;
         }
         self.stage = Stage::Draining(now.mono + DRAIN_LIMIT);
+        self.ending_since = Some(now.mono);
         self.notify(Notice::DrainStarted);
         self.endpoints.iter_mut().for_each(Endpoint::stop_receiving);
         self.plane.handle(now, Input::Drain, &mut self.effects);
@@ -495,6 +506,20 @@ mod tests {
     fn a_kernel_that_stays_full_ends_the_drain_at_its_limit() {
         let (counters, cut, told) = drain_while_full(Span::minutes(1));
         assert_eq!((counters.total.sent, cut, told), (0, Some(CutShort::Rings(1)), false));
+    }
+
+    #[test]
+    fn a_second_signal_ends_the_drain_only_when_it_comes_some_time_after_the_first() {
+        let (mut reactor, _handle, _heard) = farewell_reactor("127.0.0.1:9".parse().unwrap());
+        let now = clock::now();
+        let end = Heard { end: true, ..Heard::default() };
+        let later = |after: Span| Now { mono: now.mono + after, ..now };
+        for after in [Span::millis(0), Span::millis(0), Span::millis(3), Span(SECOND_SIGNAL_AFTER.0 - 1)] {
+            reactor.heed(end, later(after));
+            assert_eq!(reactor.stage, Stage::Draining(now.mono + DRAIN_LIMIT), "{after:?}");
+        }
+        reactor.heed(end, later(SECOND_SIGNAL_AFTER));
+        assert_eq!(reactor.stage, Stage::Ended);
     }
 
     #[test]
