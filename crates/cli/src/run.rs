@@ -1,6 +1,7 @@
 //! `ragchew run`: everything that may fail is done before the first datagram is read, then the reactor has the main
 //! thread. Joins core, transport and offload with channels; decides nothing of what they do. Source: design §1, 5, 6.
 
+mod closing;
 mod keeper;
 mod sockets;
 mod thread;
@@ -8,6 +9,7 @@ mod thread;
 use super::args::Args;
 use super::config::{self, Finding, Line, Numbers, Plan, Severity, Source};
 use super::{Exit, hotspot, load, source, state, wants_colour, write_findings};
+use closing::Closing;
 use crossbeam_channel::{Receiver, bounded};
 use keeper::{Keeper, Running};
 use ragchew_core::Core;
@@ -21,7 +23,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 use thread::Thread;
 
 /// Report events that may wait for the log: 2 MiB, and about a second of a full server.
@@ -30,8 +31,6 @@ const EVENT_SLOTS: usize = 16_384;
 const NOTICE_SLOTS: usize = 64;
 /// Configurations that may wait to be freed.
 const RETIRED_SLOTS: usize = 8;
-/// How long each thread may take to finish after the reactor's end.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why nothing was started.
 struct Refused {
@@ -231,9 +230,11 @@ impl Server {
         let Self { reactor, log, writer, threads } = self;
         log.line(Level::Info, "serving");
         let ended = reactor.run();
+        let since = ended.as_ref().ok().and_then(|counters| counters.ending_since);
+        let closing = Closing::new(since, clock::now().mono);
         for thread in threads {
             let name = thread.name();
-            if !thread.join(PATIENCE) {
+            if !thread.join(closing.thread(clock::now().mono)) {
                 log.line(Level::Warning, format!("the thread {name} was late and is left behind"));
             }
         }
@@ -249,7 +250,7 @@ impl Server {
         };
         log.line(Level::Info, "ended");
         drop(log);
-        if !writer.finish(PATIENCE) {
+        if !writer.finish(closing.log(clock::now().mono)) {
             let _ = writeln!(io::stderr(), "ragchew: the log was late; its last lines may be missing");
         }
         exit

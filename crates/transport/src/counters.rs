@@ -1,5 +1,6 @@
 //! What the transport counts, per socket and in all. Observes only; the core is not told. Source: design §4.
 
+use ragchew_core::Mono;
 use ragchew_core::net::SocketId;
 use std::io;
 use std::ops::AddAssign;
@@ -109,6 +110,8 @@ pub struct Counters {
     pub notices_lost: u64,
     /// Datagrams for a socket that is not open.
     pub unroutable: u64,
+    /// When the orderly end began, if it did.
+    pub ending_since: Option<Mono>,
 }
 
 #[cfg(test)]
