@@ -1,6 +1,7 @@
 //! `ragchew run`: everything that may fail is done before the first datagram is read, then the reactor has the main
 //! thread. Joins core, transport and offload with channels; decides nothing of what they do. Source: design §1, 5, 6.
 
+mod closing;
 mod keeper;
 mod sockets;
 mod thread;
@@ -8,14 +9,15 @@ mod thread;
 use super::args::{Args, RunArgs};
 use super::config::{self, Finding, Line, Numbers, Plan, Severity, Source};
 use super::{Exit, hotspot, load, source, state, wants_colour, write_findings};
+use closing::Closing;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use keeper::Keeper;
+use keeper::{Keeper, Running};
 use ragchew_core::config::Config;
 use ragchew_core::id::ListenerId;
 use ragchew_core::report::ReportEvent;
 use ragchew_core::{Core, Now};
 use ragchew_offload::log::{Level, LogItem, LogSender, LogWriter, Names, Output, TraceToLog};
-use ragchew_transport::{BoundSocket, Notice, Reactor, Wiring, clock, record};
+use ragchew_transport::{BoundSocket, Notice, Reactor, TakenSignals, Wiring, clock, record};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
@@ -31,8 +33,6 @@ const EVENT_SLOTS: usize = 16_384;
 const NOTICE_SLOTS: usize = 64;
 /// Configurations that may wait to be freed.
 const RETIRED_SLOTS: usize = 8;
-/// How long each thread may take to finish after the reactor's end.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why nothing was started.
 struct Refused {
@@ -66,11 +66,13 @@ pub(super) fn run(args: &Args, run: &RunArgs) -> Exit {
 struct Origin {
     named: Option<PathBuf>,
     state: Option<PathBuf>,
+    /// The file that is in force, once there is one: no other takes its place, and neither does the built-in default.
+    file: Option<PathBuf>,
 }
 
 impl Origin {
     fn read(&self, numbers: &mut Numbers) -> (Source, Result<Plan, Vec<Finding>>, Option<Kept>) {
-        let source = source(self.named.as_deref());
+        let source = source(self.file.as_deref().or(self.named.as_deref()));
         let kept = RefCell::new(None);
         let plan = load(&source, numbers, &|| {
             let dir = self.state.as_deref().ok_or_else(|| "no state directory is known; use --state DIR".to_owned());
@@ -80,6 +82,13 @@ impl Origin {
             passphrase
         });
         (source, plan, kept.into_inner())
+    }
+
+    /// From here on, `source` is in force.
+    fn settle(&mut self, source: &Source) {
+        if let Source::File(path) = source {
+            self.file = Some(path.clone());
+        }
     }
 }
 
@@ -95,10 +104,16 @@ struct Server {
 }
 
 fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
-    let origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()) };
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |error: io::Error| Refused::line(Exit::CannotStart, format!("{what}: {error}"))
+    };
+    let signals = take_signals().map_err(failed("signals cannot be taken"))?;
+    let mut origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()), file: None };
     let mut numbers = Numbers::default();
     let (source, plan, kept) = origin.read(&mut numbers);
     let plan = plan.map_err(|findings| refuse(&source, &findings, kept.as_ref()))?;
+    origin.settle(&source);
     let settings = sockets::settings(&plan.runtime);
     let opened = sockets::open(&plan.sockets, &settings);
     let (bound, missing) = opened.map_err(|lines| Refused { exit: Exit::CannotBind, lines })?;
@@ -110,23 +125,20 @@ fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
         greet(&plan, &generated);
     }
 
-    let failed = |what: &str| {
-        let what = what.to_owned();
-        move |error: io::Error| Refused::line(Exit::CannotStart, format!("{what}: {error}"))
-    };
     let (events, event_queue) = bounded(EVENT_SLOTS);
     let (notices, notice_queue) = bounded(NOTICE_SLOTS);
     let (retired, retired_queue) = bounded(RETIRED_SLOTS);
     let open = bound.iter().map(BoundSocket::id).collect();
     let seed = clock::seed().map_err(failed("the system gives no random seed"))?;
+    let running = Running { open, built_in: plan.built_in, numbers };
     let now = clock::now();
     let core = Core::new(plan.config, seed, now);
     let taped = recording.map(|file| record::recording(file, begin(&core, now, &bound)));
     let tell_end = notices.clone();
     let wiring = Wiring { events, notices, retired };
     let (mut reactor, handle) =
-        Reactor::new(core, bound, &settings, wiring).map_err(failed("the poll cannot be set up"))?;
-    let keeper = Keeper::new(origin, numbers, open, plan.runtime, handle, log.clone());
+        Reactor::with_signals(core, bound, &settings, wiring, signals).map_err(failed("the poll cannot be set up"))?;
+    let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone());
     let tell = log.clone();
     let recorder = taped.map(|(tape, writer)| {
         reactor.record_to(tape);
@@ -157,12 +169,22 @@ fn begin(core: &Core, now: Now, bound: &[BoundSocket]) -> record::Begin {
     }
 }
 
+/// How long the recording's end may wait for a place among the notices.
+const TELLING: Duration = Duration::from_millis(500);
+
 /// Writes until the reactor is gone; an error is told once.
 fn write_recording(writer: record::Writer, notices: &Sender<Notice>) {
     if let Err(error) = writer.run() {
         // Nobody listens any more when the server ends meanwhile.
-        let _ = notices.send_timeout(Notice::RecordingEnded(error), PATIENCE);
+        let _ = notices.send_timeout(Notice::RecordingEnded(error), TELLING);
     }
+}
+
+/// Takes every signal that has a meaning here, before anything that takes time: none kills a server that starts.
+fn take_signals() -> io::Result<TakenSignals> {
+    // The log comes later and opens its file then: a wish for that, before it, is fulfilled anyway.
+    reopen_on_signal(Arc::default())?;
+    TakenSignals::take()
 }
 
 fn refuse(source: &Source, findings: &[Finding], kept: Option<&Kept>) -> Refused {
@@ -247,9 +269,11 @@ impl Server {
         let Self { reactor, log, writer, threads } = self;
         log.line(Level::Info, "serving");
         let ended = reactor.run();
+        let since = ended.as_ref().ok().and_then(|counters| counters.ending_since);
+        let closing = Closing::new(since, clock::now().mono);
         for thread in threads {
             let name = thread.name();
-            if !thread.join(PATIENCE) {
+            if !thread.join(closing.thread(clock::now().mono)) {
                 log.line(Level::Warning, format!("the thread {name} was late and is left behind"));
             }
         }
@@ -265,7 +289,7 @@ impl Server {
         };
         log.line(Level::Info, "ended");
         drop(log);
-        for complaint in writer.finish(PATIENCE).complaints() {
+        for complaint in writer.finish(closing.log(clock::now().mono)).complaints() {
             let _ = writeln!(io::stderr(), "ragchew: {complaint}");
         }
         exit

@@ -60,7 +60,8 @@ fn answer(hotspot: &Hotspot, passphrase: &str) -> [u8; 32] {
 /// A server that records into `trace.pcapng`, and everything that may happen to it; the answers that were given.
 fn recorded(name: &str) -> (Server, Vec<[u8; 32]>) {
     let port = free_port();
-    let mut server = Server::start_with(name, &config(port, ""), &["run", "--record", "trace.pcapng"]);
+    let mut server =
+        Server::start_with(name, &config(port, ""), &["--config", "ragchew.yaml", "run", "--record", "trace.pcapng"]);
     server.wait_for("serving");
     let [a, b, c, d] = [1, 2, 3, 4].map(|n| Hotspot::at(port, 2_341_000 + n));
     let mut answers = Vec::new();
@@ -214,7 +215,8 @@ fn wiresharks_tools_read_a_recording() {
 #[test]
 fn a_recording_that_cannot_be_written_on_costs_the_recording_and_no_call() {
     let port = free_port();
-    let mut server = Server::start_with("full", &config(port, ""), &["run", "--record", "/dev/full"]);
+    let mut server =
+        Server::start_with("full", &config(port, ""), &["--config", "ragchew.yaml", "run", "--record", "/dev/full"]);
     server.wait_for("the recording was ended, everything else goes on: No space left on device");
     let [a, b] = [1, 2].map(|n| Hotspot::at(port, 2_341_000 + n));
     a.log_in(PASSPHRASE.as_bytes());
@@ -231,7 +233,11 @@ fn a_recording_that_cannot_be_written_on_costs_the_recording_and_no_call() {
 
 #[test]
 fn a_file_that_is_there_is_not_written_over_and_nothing_is_started() {
-    let mut server = Server::start_with("there", &config(free_port(), ""), &["run", "--record", "ragchew.yaml"]);
+    let mut server = Server::start_with(
+        "there",
+        &config(free_port(), ""),
+        &["--config", "ragchew.yaml", "run", "--record", "ragchew.yaml"],
+    );
     let (code, err) = server.end();
     assert_eq!(code, Some(4));
     assert!(err.starts_with("--record: ragchew.yaml cannot be made: File exists"), "{err}");

@@ -5,8 +5,10 @@
 mod support;
 
 use std::fs;
+use std::io::Read;
 use std::net::UdpSocket;
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 use support::{Hotspot, PATIENCE, Server, free_port, listener};
@@ -86,6 +88,71 @@ fn a_reload_with_errors_changes_nothing_and_a_good_one_opens_and_closes_addresse
     assert!(UdpSocket::bind(("127.0.0.1", first)).is_err());
     server.signal("TERM");
     assert_eq!(server.end().0, Some(0));
+}
+
+#[test]
+fn a_configuration_that_is_gone_or_empty_at_a_reload_changes_nothing() {
+    let port = free_port();
+    let good = format!("listeners:\n{}", listener("a", port));
+    let server = Server::start("gone", &good);
+    server.wait_for("serving");
+    for text in [None, Some(""), Some("# nothing\n"), Some("policy: { busy_join: contend }\n")] {
+        match text {
+            None => fs::remove_file(server.dir.join("ragchew.yaml")).unwrap(),
+            Some(text) => server.configure(text),
+        }
+        server.signal("HUP");
+        let seen = server.wait_for("nothing was changed");
+        assert!(seen.iter().all(|line| !line.contains("listening")), "{text:?}: {seen:?}");
+        assert!(UdpSocket::bind(("127.0.0.1", port)).is_err(), "{text:?}");
+    }
+    server.configure(&good);
+    server.signal("HUP");
+    server.wait_for("the configuration was reloaded from ragchew.yaml");
+}
+
+#[test]
+fn a_file_that_was_found_and_is_gone_at_a_reload_is_not_replaced_by_the_built_in_default() {
+    let port = free_port();
+    let server = Server::start_unnamed("found", &format!("listeners:\n{}", listener("a", port)));
+    server.wait_for("serving");
+    fs::remove_file(server.dir.join("ragchew.yaml")).unwrap();
+    server.signal("HUP");
+    server.wait_for("nothing was changed");
+    assert!(UdpSocket::bind(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn signals_that_come_while_the_server_starts_are_remembered() {
+    // Opening a pipe for its log holds up the start until somebody reads from it.
+    let pipe = std::env::temp_dir().join(format!("ragchew-run-{}-pipe", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let runtime = format!("runtime: {{ log: {{ file: {} }} }}\n", pipe.display());
+    let mut server = Server::start("early", &format!("listeners:\n{}{runtime}", listener("a", free_port())));
+    let status = format!("/proc/{}/status", server.child.id());
+    let caught = || {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+        u64::from_str_radix(mask.trim(), 16).unwrap_or_default()
+    };
+    // HUP, USR1, USR2 and TERM, of which each is bit number - 1.
+    let wanted = 1 | 1 << 9 | 1 << 11 | 1 << 14;
+    let until = Instant::now() + PATIENCE;
+    while caught() & wanted != wanted {
+        assert!(Instant::now() < until, "the signals are not taken before the log is open");
+        thread::yield_now();
+    }
+    for name in ["HUP", "USR1", "USR2", "TERM"] {
+        server.signal(name);
+    }
+    // Open both ways, because that waits for nobody.
+    let mut log = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let (code, err) = server.end();
+    fs::remove_file(&pipe).unwrap();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let mut text = vec![0; 65_536];
+    let length = log.read(&mut text).unwrap();
+    assert!(String::from_utf8_lossy(&text[..length]).contains("stopping"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the transport counts, per socket and in all. Observes only; the core is not told. Source: design §4.
 
+use ragchew_core::Mono;
 use ragchew_core::net::SocketId;
 use std::io;
 use std::ops::AddAssign;
@@ -70,6 +71,8 @@ pub struct SocketCounters {
     pub dropped_old_voice: u64,
     /// Bursts that were dropped for newer ones because their ring was full.
     pub dropped_full_voice: u64,
+    /// Datagrams that still waited when a reload closed the socket.
+    pub dropped_at_close: u64,
     /// Failed receive calls.
     pub receive_errors: ErrorCounts,
     /// Datagrams that were dropped because the kernel refused them.
@@ -86,6 +89,7 @@ impl AddAssign for SocketCounters {
         self.refused_control += rhs.refused_control;
         self.dropped_old_voice += rhs.dropped_old_voice;
         self.dropped_full_voice += rhs.dropped_full_voice;
+        self.dropped_at_close += rhs.dropped_at_close;
         self.receive_errors += rhs.receive_errors;
         self.send_errors += rhs.send_errors;
     }
@@ -102,10 +106,12 @@ pub struct Counters {
     pub turns: u64,
     /// Report events that were lost because their channel was full or gone.
     pub events_lost: u64,
-    /// Notices that were lost for the same reason.
+    /// Notices that were not taken: those that still wait for room, and those that nobody was there for.
     pub notices_lost: u64,
     /// Datagrams for a socket that is not open.
     pub unroutable: u64,
+    /// When the orderly end began, if it did.
+    pub ending_since: Option<Mono>,
 }
 
 #[cfg(test)]
@@ -131,8 +137,12 @@ mod tests {
         let mut sum = SocketCounters { sent: 5, refused_control: 6, dropped_old_voice: 7, ..Default::default() };
         sum.dropped_full_voice = 8;
         sum.receive_errors.count(&io::Error::from_raw_os_error(libc::ENOMEM));
+        sum.dropped_at_close = 9;
         let before = sum;
         sum += one;
+        assert_eq!(sum.dropped_at_close, 9);
+        sum += SocketCounters { dropped_at_close: 1, ..Default::default() };
+        assert_eq!(sum.dropped_at_close, 10);
         assert_eq!((sum.received, sum.too_long, sum.bad_source, sum.kernel_drops), (1, 2, 3, 4));
         assert_eq!((sum.sent, sum.refused_control, sum.dropped_old_voice, sum.dropped_full_voice), (5, 6, 7, 8));
         assert_eq!((sum.send_errors, sum.receive_errors), (one.send_errors, before.receive_errors));

@@ -8,17 +8,23 @@ pub mod capture;
 pub mod clock;
 pub mod counters;
 mod endpoint;
+mod outbox;
 mod reactor;
 pub mod record;
 pub mod replay;
 mod ring;
+mod signals;
 mod socket;
 mod sys;
 mod wiring;
 
 pub use counters::{Counters, ErrorCounts, SocketCounters};
 pub use endpoint::RETRY_AFTER;
-pub use reactor::{COMMAND_BUDGET, DRAIN_LIMIT, FLUSH_LIMIT, PacketPlane, RECEIVE_BUDGET, Reactor, TRANSMIT_CAPACITY};
+pub use reactor::{
+    COMMAND_BUDGET, DRAIN_LIMIT, FLUSH_LIMIT, PacketPlane, RECEIVE_BUDGET, Reactor, SECOND_SIGNAL_AFTER,
+    TRANSMIT_CAPACITY,
+};
 pub use ring::{CONTROL_SLOTS, VOICE_AGE, VOICE_SLOTS};
+pub use signals::TakenSignals;
 pub use socket::{BindError, BoundSocket, Buffer, BufferReport, LONGEST_DATAGRAM, Settings, SocketSpec, bind};
 pub use wiring::{COMMAND_SLOTS, Command, CutShort, Handle, Notice, Wiring};

@@ -4,16 +4,17 @@
 use crate::clock;
 use crate::counters::{Counters, SocketCounters};
 use crate::endpoint::Endpoint;
+use crate::outbox::{OFFER_AGAIN, Outbox};
 use crate::record::Tape;
+use crate::signals::{Heard, TakenSignals};
 use crate::socket::{BoundSocket, Settings};
 use crate::sys::batch::{BATCH, ReceiveBatch, SendBatch};
 use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
 use crossbeam_channel::Receiver;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::net::SocketId;
 use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, Witness, limits};
-use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::time::Duration;
 
@@ -27,7 +28,10 @@ pub const COMMAND_BUDGET: usize = 4;
 /// How long the core may take to tell everybody that the server stops.
 pub const DRAIN_LIMIT: Span = Span::secs(2);
 /// How long the kernel may take, after that, to accept what still waits.
-pub const FLUSH_LIMIT: Span = Span::secs(2);
+pub const FLUSH_LIMIT: Span = Span::millis(1_500);
+/// A TERM or INT that comes so soon after the begin of the orderly end is the same wish once more (a service manager that
+/// signals the process and its group, two keys pressed); a later one ends it at once.
+pub const SECOND_SIGNAL_AFTER: Span = Span::millis(500);
 /// Transmits for which there is room from the start.
 pub const TRANSMIT_CAPACITY: usize = 2 * limits::EFFECTS_SOFT_LIMIT;
 
@@ -79,7 +83,7 @@ pub struct Reactor<P = Core> {
     effects: Effects,
     poll: Poll,
     polled: Events,
-    signals: Signals,
+    signals: TakenSignals,
     commands: Receiver<Command>,
     wiring: Wiring,
     /// Where everything is recorded, if it is.
@@ -90,6 +94,8 @@ pub struct Reactor<P = Core> {
     /// The last look at the clock; `None` when work was done since that may have taken time.
     looked: Option<Now>,
     stage: Stage,
+    /// When the orderly end began.
+    ending_since: Option<Mono>,
     /// The core said that everybody was told.
     drained: bool,
     /// Whose turn it is to be read first.
@@ -98,7 +104,7 @@ pub struct Reactor<P = Core> {
     closed: SocketCounters,
     turns: u64,
     events_lost: u64,
-    notices_lost: u64,
+    outbox: Outbox,
     unroutable: u64,
 }
 
@@ -109,10 +115,23 @@ impl<P: PacketPlane> Reactor<P> {
     /// # Errors
     /// When the system refuses a poll, a waker or signal handlers, or two sockets have the same number.
     pub fn new(plane: P, sockets: Vec<BoundSocket>, settings: &Settings, wiring: Wiring) -> io::Result<(Self, Handle)> {
+        Self::with_signals(plane, sockets, settings, wiring, TakenSignals::take()?)
+    }
+
+    /// As [`Self::new`], with signals that were taken earlier: those that came meanwhile are heeded in the first turn.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_signals(
+        plane: P,
+        sockets: Vec<BoundSocket>,
+        settings: &Settings,
+        wiring: Wiring,
+        mut signals: TakenSignals,
+    ) -> io::Result<(Self, Handle)> {
         let poll = Poll::new()?;
         let (handle, commands) = Handle::new(Waker::new(poll.registry(), WAKER)?);
-        let mut signals = Signals::new([libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1])?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        signals.register(poll.registry(), SIGNALS)?;
         let mut reactor = Self {
             plane,
             effects: Effects::with_capacity(TRANSMIT_CAPACITY),
@@ -127,12 +146,13 @@ impl<P: PacketPlane> Reactor<P> {
             sending: SendBatch::new(settings.batched),
             looked: None,
             stage: Stage::Running,
+            ending_since: None,
             drained: false,
             first: 0,
             closed: SocketCounters::default(),
             turns: 0,
             events_lost: 0,
-            notices_lost: 0,
+            outbox: Outbox::default(),
             unroutable: 0,
         };
         reactor.adopt(sockets)?;
@@ -145,7 +165,8 @@ impl<P: PacketPlane> Reactor<P> {
         self.tape = Some(tape);
     }
 
-    /// Runs until the orderly end, by SIGTERM, SIGINT or [`Command::Drain`]; a second signal ends it at once. After the
+    /// Runs until the orderly end, by SIGTERM, SIGINT or [`Command::Drain`]; a second signal
+    /// [`SECOND_SIGNAL_AFTER`] ends it at once. After the
     /// begin of the end it takes at most [`DRAIN_LIMIT`] and [`FLUSH_LIMIT`]. Gives what was counted.
     ///
     /// # Errors
@@ -200,7 +221,8 @@ impl<P: PacketPlane> Reactor<P> {
         let now = self.now();
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.retry(now.mono));
         if signalled {
-            self.heed_signals(now);
+            let heard = self.signals.heard();
+            self.heed(heard, now);
         }
         Ok(())
     }
@@ -222,33 +244,23 @@ impl<P: PacketPlane> Reactor<P> {
             Stage::Ended => (None, Some(now)),
         };
         let retries = self.endpoints.iter().filter_map(Endpoint::retry_at).min();
-        let next = [core, end, retries].into_iter().flatten().min()?;
+        let notices = (!self.outbox.is_empty()).then_some(now + OFFER_AGAIN);
+        let next = [core, end, retries, notices].into_iter().flatten().min()?;
         Some(Duration::from_nanos(next.since(now).0))
     }
 
-    fn heed_signals(&mut self, now: Now) {
-        let (mut ends, mut reload, mut report) = (0, false, false);
-        for signal in self.signals.pending() {
-            match signal {
-                libc::SIGTERM | libc::SIGINT => ends += 1,
-                libc::SIGHUP => reload = true,
-                libc::SIGUSR1 => report = true,
-                _ => {}
-            }
-        }
-        if report {
+    fn heed(&mut self, heard: Heard, now: Now) {
+        if heard.report {
             self.report_counters();
         }
-        if reload && self.stage == Stage::Running {
+        if heard.reload && self.stage == Stage::Running {
             self.notify(Notice::ReloadRequested);
         }
-        for _ in 0..ends {
-            if self.stage == Stage::Running {
-                self.drain(now);
-            } else if self.stage != Stage::Ended {
-                self.notify(Notice::DrainCutShort(CutShort::SecondSignal));
-                self.stage = Stage::Ended;
-            }
+        if heard.end && self.stage == Stage::Running {
+            self.drain(now);
+        } else if heard.end && self.ending_since.is_some_and(|since| now.mono >= since + SECOND_SIGNAL_AFTER) {
+            self.notify(Notice::DrainCutShort(CutShort::SecondSignal));
+            self.stage = Stage::Ended;
         }
     }
 
@@ -315,7 +327,11 @@ impl<P: PacketPlane> Reactor<P> {
                     self.drain(now);
                 }
                 Command::Counters => self.report_counters(),
-                Command::Replace { config, open, close } => self.replace(config, open, &close),
+                Command::Replace { config, open, close, answer } => {
+                    let done = self.replace(config, open, &close);
+                    // Who left no room for it does not want it.
+                    let _ = answer.try_send(done);
+                }
             }
         }
     }
@@ -331,6 +347,7 @@ impl<P: PacketPlane> Reactor<P> {
         if let Some(tape) = &mut self.tape {
             tape.turn_ends();
         }
+        self.outbox.offer(&self.wiring.notices);
     }
 
     /// Puts what the core wants where it belongs and forgets it.
@@ -375,6 +392,7 @@ impl<P: PacketPlane> Reactor<P> {
             return;
         }
         self.stage = Stage::Draining(now.mono + DRAIN_LIMIT);
+        self.ending_since = Some(now.mono);
         self.notify(Notice::DrainStarted);
         self.endpoints.iter_mut().for_each(Endpoint::stop_receiving);
         self.plane.handle(now, Input::Drain, &mut self.effects);
@@ -392,7 +410,8 @@ impl<P: PacketPlane> Reactor<P> {
             if !self.drained {
                 self.notify(Notice::DrainCutShort(CutShort::Core));
             }
-            self.stage = Stage::Flushing(now + FLUSH_LIMIT);
+            // A stage that was late leaves less to the next: the end as a whole has one limit.
+            self.stage = Stage::Flushing((now + FLUSH_LIMIT).min(until + FLUSH_LIMIT));
         }
         if let Stage::Flushing(until) = self.stage {
             let left: usize = self.endpoints.iter().map(Endpoint::waiting).sum();
@@ -406,15 +425,14 @@ impl<P: PacketPlane> Reactor<P> {
         }
     }
 
-    fn replace(&mut self, config: Box<Config>, open: Vec<BoundSocket>, close: &[SocketId]) {
+    fn replace(&mut self, config: Box<Config>, open: Vec<BoundSocket>, close: &[SocketId]) -> io::Result<()> {
         let adopted = match self.stage {
             Stage::Running => self.adopt(open),
             _ => Err(io::Error::other("the server is about to stop")),
         };
         if let Err(error) = adopted {
             self.retire(config);
-            self.notify(Notice::ReplaceRefused(error));
-            return;
+            return Err(error);
         }
         self.looked = None;
         let now = self.now();
@@ -425,10 +443,11 @@ impl<P: PacketPlane> Reactor<P> {
         self.carry_out(now);
         for endpoint in self.endpoints.iter_mut().filter(|endpoint| close.contains(&endpoint.id)) {
             endpoint.deregister(self.poll.registry());
+            endpoint.counters.dropped_at_close += endpoint.waiting() as u64;
             self.closed += endpoint.counters;
         }
         self.endpoints.retain(|endpoint| !close.contains(&endpoint.id));
-        self.notify(Notice::Replaced);
+        Ok(())
     }
 
     /// Takes over all of `sockets` or none.
@@ -466,7 +485,8 @@ impl<P: PacketPlane> Reactor<P> {
     }
 
     fn notify(&mut self, notice: Notice) {
-        self.notices_lost += u64::from(self.wiring.notices.try_send(notice).is_err());
+        self.outbox.push(notice);
+        self.outbox.offer(&self.wiring.notices);
     }
 
     fn report_counters(&mut self) {
@@ -482,8 +502,9 @@ impl<P: PacketPlane> Reactor<P> {
             sockets: self.endpoints.iter().map(|endpoint| (endpoint.id, endpoint.counters)).collect(),
             turns: self.turns,
             events_lost: self.events_lost,
-            notices_lost: self.notices_lost,
+            notices_lost: self.outbox.untold(),
             unroutable: self.unroutable,
+            ending_since: self.ending_since,
         }
     }
 }
@@ -517,17 +538,22 @@ mod tests {
         }
     }
 
-    /// Drains while the kernel takes nothing for `full`; what was counted, why it was cut short, and what the client got.
-    fn drain_while_full(full: Span) -> (Counters, Option<CutShort>, bool) {
-        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
-        client.set_nonblocking(true).unwrap();
+    /// A reactor with one socket that tells `client` of its end, and its notices.
+    fn farewell_reactor(client: SocketAddr) -> (Reactor<Farewell>, Handle, Receiver<Notice>) {
         let settings = Settings::default();
         let spec = SocketSpec { id: SocketId(0), address: "127.0.0.1:0".parse().unwrap() };
         let socket = bind(spec, &settings).unwrap();
         let (notices, heard) = bounded(4);
         let wiring = Wiring { events: bounded(1).0, notices, retired: bounded(1).0 };
-        let plane = Farewell(client.local_addr().unwrap());
-        let (mut reactor, handle) = Reactor::new(plane, vec![socket], &settings, wiring).unwrap();
+        let (reactor, handle) = Reactor::new(Farewell(client), vec![socket], &settings, wiring).unwrap();
+        (reactor, handle, heard)
+    }
+
+    /// Drains while the kernel takes nothing for `full`; what was counted, why it was cut short, and what the client got.
+    fn drain_while_full(full: Span) -> (Counters, Option<CutShort>, bool) {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (mut reactor, handle, heard) = farewell_reactor(client.local_addr().unwrap());
         reactor.endpoints[0].pretend_full(clock::now().mono + full);
         handle.send(Command::Drain).unwrap();
         let counters = reactor.run().unwrap();
@@ -552,6 +578,32 @@ mod tests {
     }
 
     #[test]
+    fn a_second_signal_ends_the_drain_only_when_it_comes_some_time_after_the_first() {
+        let (mut reactor, _handle, _heard) = farewell_reactor("127.0.0.1:9".parse().unwrap());
+        let now = clock::now();
+        let end = Heard { end: true, ..Heard::default() };
+        let later = |after: Span| Now { mono: now.mono + after, ..now };
+        for after in [Span::millis(0), Span::millis(0), Span::millis(3), Span(SECOND_SIGNAL_AFTER.0 - 1)] {
+            reactor.heed(end, later(after));
+            assert_eq!(reactor.stage, Stage::Draining(now.mono + DRAIN_LIMIT), "{after:?}");
+        }
+        reactor.heed(end, later(SECOND_SIGNAL_AFTER));
+        assert_eq!(reactor.stage, Stage::Ended);
+    }
+
+    #[test]
+    fn what_waits_at_a_socket_that_a_reload_closes_is_counted() {
+        let (mut reactor, _handle, _heard) = farewell_reactor("127.0.0.1:9".parse().unwrap());
+        let now = clock::now();
+        reactor.endpoints[0].pretend_full(now.mono + Span::minutes(1));
+        reactor.plane.handle(now, Input::Drain, &mut reactor.effects);
+        reactor.carry_out(now);
+        reactor.replace(Box::default(), Vec::new(), &[SocketId(0)]).unwrap();
+        let counters = reactor.counters();
+        assert_eq!((counters.total.dropped_at_close, counters.total.sent, counters.sockets.len()), (1, 0, 0));
+    }
+
+    #[test]
     fn the_reactor_of_the_core_may_run_on_a_thread_of_its_own() {
         fn sendable<T: Send + 'static>() {}
         sendable::<Reactor<Core>>();
@@ -559,7 +611,16 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_orderly_end_fits_into_five_seconds() {
-        assert!(DRAIN_LIMIT.0 + FLUSH_LIMIT.0 < Span::secs(5).0);
+    fn a_drain_that_was_late_does_not_put_off_the_end_of_the_flush() {
+        let (mut reactor, _handle, _heard) = farewell_reactor("127.0.0.1:9".parse().unwrap());
+        let now = clock::now();
+        reactor.endpoints[0].pretend_full(now.mono + Span::minutes(1));
+        reactor.drain(now);
+        reactor.drained = false;
+        let limit = now.mono + DRAIN_LIMIT;
+        reactor.advance(limit + Span::millis(700));
+        assert_eq!(reactor.stage, Stage::Flushing(limit + FLUSH_LIMIT));
+        reactor.advance(limit + FLUSH_LIMIT);
+        assert_eq!((reactor.stage, reactor.counters().ending_since), (Stage::Ended, Some(now.mono)));
     }
 }

@@ -15,13 +15,13 @@ use std::sync::Arc;
 /// Commands that may wait for the reactor.
 pub const COMMAND_SLOTS: usize = 16;
 
-/// Where the reactor puts what others do. It only tries: what finds a channel full is lost and counted, so that nobody
-/// slow can hold up a packet.
+/// Where the reactor puts what others do. It only tries, so that nobody slow can hold up a packet: an event that finds its
+/// channel full is lost and counted, a notice waits.
 #[derive(Debug)]
 pub struct Wiring {
     /// What the core reports.
     pub events: Sender<ReportEvent>,
-    /// What happens to the reactor itself.
+    /// What happens to the reactor itself. Of the notices of one kind that find it full, the newest is told later.
     pub notices: Sender<Notice>,
     /// Tables that were replaced, to be freed where it may take time; when full, the reactor frees them itself.
     pub retired: Sender<Box<Config>>,
@@ -36,10 +36,6 @@ pub enum Notice {
     DrainStarted,
     /// The orderly end did not become complete.
     DrainCutShort(CutShort),
-    /// The new configuration is in force and the old sockets are closed.
-    Replaced,
-    /// The new sockets could not be taken over; all is as it was.
-    ReplaceRefused(io::Error),
     /// The recording was ended by an error; everything else goes on.
     RecordingEnded(io::Error),
     /// SIGUSR1 or [`Command::Counters`]: what was counted so far.
@@ -79,6 +75,9 @@ pub enum Command {
         open: Vec<BoundSocket>,
         /// Sockets that are no longer wanted; unknown ones are ignored.
         close: Vec<SocketId>,
+        /// Where the answer goes, with room for it: the new configuration is in force and the old sockets are closed, or
+        /// the new sockets could not be taken over and all is as it was.
+        answer: Sender<io::Result<()>>,
     },
     /// Orderly end.
     Drain,

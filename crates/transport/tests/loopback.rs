@@ -3,7 +3,6 @@
 mod common;
 
 use common::*;
-use ragchew_core::config::Config;
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::id::{ClientId, Slot};
 use ragchew_core::net::{LocalIp, SocketId};
@@ -252,8 +251,7 @@ fn a_replacement_opens_the_new_sockets_before_it_closes_the_old_ones() {
     let fresh = open(1, "127.0.0.1:0");
     let new = fresh.local_addr();
     let close = vec![SocketId(0), SocketId(99)];
-    server.handle.send(Command::Replace { config: Box::default(), open: vec![fresh], close }).unwrap();
-    assert!(matches!(server.next_notice(), Notice::Replaced));
+    assert!(server.replace(vec![fresh], close).is_ok());
     server.ends.retired.recv_timeout(BOUND).unwrap();
     assert!(UdpSocket::bind(old).is_ok(), "the old socket is still open");
     client.send_to(b"2", new).unwrap();
@@ -264,6 +262,14 @@ fn a_replacement_opens_the_new_sockets_before_it_closes_the_old_ones() {
 }
 
 #[test]
+fn a_replacement_is_answered_while_nobody_takes_the_notices() {
+    let server = Server::start(&["127.0.0.1:0"], true, echo);
+    server.fill_notices();
+    assert!(server.replace(vec![open(1, "127.0.0.1:0")], Vec::new()).is_ok());
+    server.stop();
+}
+
+#[test]
 fn a_replacement_that_cannot_be_taken_over_leaves_all_as_it_was() {
     let server = Server::start(&["127.0.0.1:0"], true, |now, input, effects: &mut Effects, deadline| {
         assert!(!matches!(input, Input::Replace(_)), "the core heard of a refused replacement");
@@ -271,9 +277,7 @@ fn a_replacement_that_cannot_be_taken_over_leaves_all_as_it_was() {
     });
     let (good, twice) = (open(1, "127.0.0.1:0"), open(0, "127.0.0.1:0"));
     let refused = [good.local_addr(), twice.local_addr()];
-    let config: Box<Config> = Box::default();
-    server.handle.send(Command::Replace { config, open: vec![good, twice], close: vec![SocketId(0)] }).unwrap();
-    assert!(matches!(server.next_notice(), Notice::ReplaceRefused(_)));
+    assert!(server.replace(vec![good, twice], vec![SocketId(0)]).is_err());
     assert!(server.ends.retired.try_recv().is_ok());
     assert!(refused.iter().all(|address| UdpSocket::bind(address).is_ok()), "a refused socket is still open");
     let client = client("127.0.0.1:0");
@@ -333,9 +337,7 @@ fn a_core_that_never_ends_its_drain_is_cut_short_within_five_seconds() {
     server.handle.send(Command::Drain).unwrap();
     assert!(matches!(server.next_notice(), Notice::DrainStarted));
     // While it drains, a replacement is refused.
-    let open = vec![open(5, "127.0.0.1:0")];
-    server.handle.send(Command::Replace { config: Box::default(), open, close: Vec::new() }).unwrap();
-    assert!(matches!(server.next_notice(), Notice::ReplaceRefused(_)));
+    assert!(server.replace(vec![open(5, "127.0.0.1:0")], Vec::new()).is_err());
     let (counters, ends) = server.join();
     assert!(begin.elapsed() < BOUND);
     assert!(matches!(ends.notices.try_recv(), Ok(Notice::DrainCutShort(CutShort::Core))));

@@ -3,19 +3,20 @@
 //! Source: design §5 (keeper), §6 (reload).
 
 use super::{Origin, listener_names, log_findings, sockets};
-use crate::config::{Numbers, Plan, Runtime, Severity, Socket};
-use crossbeam_channel::{Receiver, never, select};
+use crate::config::{Numbers, Plan, Runtime, Severity, Socket, Source};
+use crossbeam_channel::{Receiver, bounded, never, select};
 use ragchew_core::config::Config;
+use ragchew_core::id::ListenerId;
 use ragchew_core::net::SocketId;
 use ragchew_offload::log::{Level, LogItem, LogSender};
 use ragchew_transport::{BoundSocket, Command, Counters, Handle, Notice};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::io;
 
 pub(super) struct Keeper {
     origin: Origin,
-    numbers: Numbers,
-    open: BTreeSet<SocketId>,
+    running: Running,
     runtime: Runtime,
     handle: Handle,
     log: LogSender,
@@ -25,28 +26,36 @@ pub(super) struct Keeper {
     again: bool,
 }
 
+/// What is in force, as far as the next reload has to know it.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) numbers: Numbers,
+    pub(super) open: BTreeSet<SocketId>,
+    /// The listeners are those of the built-in default.
+    pub(super) built_in: bool,
+}
+
 struct Pending {
-    numbers: Numbers,
-    open: BTreeSet<SocketId>,
+    running: Running,
+    source: Source,
+    answer: Receiver<io::Result<()>>,
+    /// To be told when the reactor took it over.
+    names: Vec<(ListenerId, String)>,
+    lines: Vec<(Level, String)>,
 }
 
 impl Keeper {
-    pub(super) fn new(
-        origin: Origin,
-        numbers: Numbers,
-        open: BTreeSet<SocketId>,
-        runtime: Runtime,
-        handle: Handle,
-        log: LogSender,
-    ) -> Self {
-        Self { origin, numbers, open, runtime, handle, log, pending: None, again: false }
+    pub(super) fn new(origin: Origin, running: Running, runtime: Runtime, handle: Handle, log: LogSender) -> Self {
+        Self { origin, running, runtime, handle, log, pending: None, again: false }
     }
 
     /// Works until the reactor is gone.
     pub(super) fn run(mut self, notices: &Receiver<Notice>, retired: &Receiver<Box<Config>>) {
         let (closed, mut retired) = (never(), retired);
         loop {
+            let answer = self.pending.as_ref().map_or_else(never, |pending| pending.answer.clone());
             select! {
+                recv(answer) -> answer => self.heed_answer(answer.unwrap_or_else(|_| Err(io::Error::other("it has ended")))),
                 recv(notices) -> notice => match notice {
                     Ok(notice) => self.heed(notice),
                     Err(_) => return,
@@ -63,18 +72,6 @@ impl Keeper {
         match notice {
             Notice::ReloadRequested if self.pending.is_some() => self.again = true,
             Notice::ReloadRequested => self.reload(),
-            Notice::Replaced => {
-                if let Some(Pending { numbers, open }) = self.pending.take() {
-                    (self.numbers, self.open) = (numbers, open);
-                }
-                self.log.line(Level::Info, "the configuration was reloaded");
-                self.reload_again();
-            }
-            Notice::ReplaceRefused(error) => {
-                self.pending = None;
-                self.refuse(&format!("new sockets cannot be taken over: {error}"));
-                self.reload_again();
-            }
             Notice::DrainStarted => self.log.line(Level::Info, "stopping: calls are ended and clients told"),
             Notice::DrainCutShort(why) => self.log.line(Level::Warning, format!("stopped before all was said: {why}")),
             Notice::RecordingEnded(error) => {
@@ -84,7 +81,18 @@ impl Keeper {
         }
     }
 
-    fn reload_again(&mut self) {
+    fn heed_answer(&mut self, answer: io::Result<()>) {
+        let Some(pending) = self.pending.take() else { return };
+        match answer {
+            Ok(()) => {
+                self.log.send(LogItem::Listeners(pending.names));
+                pending.lines.into_iter().for_each(|(level, line)| self.log.line(level, line));
+                self.log.line(Level::Info, format!("the configuration was reloaded from {}", pending.source));
+                self.origin.settle(&pending.source);
+                self.running = pending.running;
+            }
+            Err(error) => self.refuse(&format!("new sockets cannot be taken over: {error}")),
+        }
         if std::mem::take(&mut self.again) {
             self.reload();
         }
@@ -95,8 +103,9 @@ impl Keeper {
     }
 
     fn reload(&mut self) {
-        let mut numbers = self.numbers.clone();
+        let mut numbers = self.running.numbers.clone();
         let (source, read, _) = self.origin.read(&mut numbers);
+        self.log.line(Level::Info, format!("reading the configuration again from {source}"));
         let plan = match read {
             Ok(plan) => plan,
             Err(findings) => {
@@ -106,10 +115,14 @@ impl Keeper {
             }
         };
         log_findings(&self.log, &source, &plan.warnings);
+        if plan.built_in && !self.running.built_in {
+            return self
+                .refuse(&format!("{source} is empty or has no listeners any more, which only a restart accepts"));
+        }
         if plan.runtime != self.runtime {
             self.log.line(Level::Warning, format!("{source}: what changed in runtime takes effect at the next start"));
         }
-        if let Err(lines) = self.replace(plan, numbers) {
+        if let Err(lines) = self.replace(plan, numbers, &source) {
             for line in lines {
                 self.log.line(Level::Error, line);
             }
@@ -118,24 +131,24 @@ impl Keeper {
     }
 
     /// Opens what is new and asks the reactor to take it over.
-    fn replace(&mut self, plan: Plan, numbers: Numbers) -> Result<(), Vec<String>> {
-        let (new, close) = difference(&self.open, &plan.sockets);
+    fn replace(&mut self, plan: Plan, numbers: Numbers, source: &Source) -> Result<(), Vec<String>> {
+        let (new, close) = difference(&self.running.open, &plan.sockets);
         // Sockets keep the sizes that the process began with.
         let settings = sockets::settings(&self.runtime);
         let (bound, missing) = sockets::open(new, &settings).map_err(|mut lines| {
             lines.push("an address that this server itself still holds is free only after a restart".to_owned());
             lines
         })?;
-        for line in missing {
-            self.log.line(Level::Warning, line);
-        }
-        sockets::say_open(&self.log, &plan.config, &bound);
-        self.log.send(LogItem::Listeners(listener_names(&plan.config)));
-        let kept = self.open.iter().copied().filter(|id| !close.contains(id));
+        let mut lines: Vec<_> = missing.into_iter().map(|line| (Level::Warning, line)).collect();
+        lines.extend(sockets::open_lines(&plan.config, &bound));
+        let names = listener_names(&plan.config);
+        let kept = self.running.open.iter().copied().filter(|id| !close.contains(id));
         let open = kept.chain(bound.iter().map(BoundSocket::id)).collect();
-        let command = Command::Replace { config: Box::new(plan.config), open: bound, close };
+        let running = Running { numbers, open, built_in: plan.built_in };
+        let (answer, answered) = bounded(1);
+        let command = Command::Replace { config: Box::new(plan.config), open: bound, close, answer };
         self.handle.send(command).map_err(|_| vec!["the server is busy with other commands".to_owned()])?;
-        self.pending = Some(Pending { numbers, open });
+        self.pending = Some(Pending { running, source: source.clone(), answer: answered, names, lines });
         Ok(())
     }
 }
@@ -162,6 +175,7 @@ fn counters_line(counters: &Counters) -> String {
         ("refused_control", total.refused_control),
         ("dropped_old_voice", total.dropped_old_voice),
         ("dropped_full_voice", total.dropped_full_voice),
+        ("dropped_at_close", total.dropped_at_close),
         ("receive_errors", total.receive_errors.total()),
         ("send_errors", total.send_errors.total()),
         ("unroutable", counters.unroutable),
@@ -177,6 +191,11 @@ fn counters_line(counters: &Counters) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ragchew_core::Core;
+    use ragchew_offload::log::{Format, LogWriter, Names, Output};
+    use ragchew_transport::{Reactor, Settings, Wiring, clock};
+    use std::path::Path;
+    use std::time::Duration;
 
     #[test]
     fn a_reload_opens_only_what_is_new_and_closes_only_what_is_gone() {
@@ -184,6 +203,37 @@ mod tests {
         let wanted = [socket(1), socket(2)];
         let (new, close) = difference(&[SocketId(0), SocketId(1)].into(), &wanted);
         assert_eq!((new, close), (vec![&wanted[1]], vec![SocketId(0)]));
+    }
+
+    /// A keeper whose reactor has ended, and the text of its log after a reload.
+    fn reload_without_a_reactor(dir: &Path) -> String {
+        let (config, output) = (dir.join("ragchew.yaml"), dir.join("log"));
+        std::fs::write(&config, "listeners:\n- { name: fresh, bind: '127.0.0.1:0', passphrase: hush-hush-77 }\n")
+            .unwrap();
+        let output = Output::File(output);
+        let (writer, log) = LogWriter::start(&output, Format::Text, Names::default()).unwrap();
+        let (mut numbers, origin) = (Numbers::default(), Origin { named: Some(config), state: None, file: None });
+        let runtime = origin.read(&mut numbers).1.unwrap().runtime;
+        let wiring = Wiring { events: bounded(1).0, notices: bounded(1).0, retired: bounded(1).0 };
+        let core = Core::new(Config::default(), clock::seed().unwrap(), clock::now());
+        let (reactor, handle) = Reactor::new(core, Vec::new(), &Settings::default(), wiring).unwrap();
+        drop(reactor);
+        let running = Running { numbers: Numbers::default(), open: BTreeSet::new(), built_in: false };
+        let mut keeper = Keeper::new(origin, running, runtime, handle, log);
+        keeper.reload();
+        assert!(keeper.pending.is_none());
+        drop(keeper);
+        assert_eq!(writer.finish(Duration::from_secs(10)).complaints(), [""; 0]);
+        std::fs::read_to_string(dir.join("log")).unwrap()
+    }
+
+    #[test]
+    fn a_reload_that_the_reactor_does_not_take_says_of_no_socket_that_it_listens() {
+        let dir = std::env::temp_dir().join(format!("ragchew-keeper-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let text = reload_without_a_reactor(&dir);
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert!(text.contains("nothing was changed") && !text.contains("listening"), "{text}");
     }
 
     #[test]

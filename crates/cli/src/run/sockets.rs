@@ -39,17 +39,23 @@ pub(super) fn open<'s>(
 
 /// Says where each listener listens, and what the system gave less than asked.
 pub(super) fn say_open(log: &LogSender, config: &Config, bound: &[BoundSocket]) {
-    let mut cures = BTreeSet::new();
+    open_lines(config, bound).into_iter().for_each(|(level, line)| log.line(level, line));
+}
+
+/// What [`say_open`] says.
+pub(super) fn open_lines(config: &Config, bound: &[BoundSocket]) -> Vec<(Level, String)> {
+    let (mut lines, mut cures) = (Vec::new(), BTreeSet::new());
     for socket in bound {
         let of = config.listeners.iter().find(|listener| listener.sockets.contains(&socket.id()));
         let name = of.map_or("", |listener| &*listener.name);
-        log.line(Level::Info, format!("({name}) listening on UDP {}", socket.local_addr()));
+        lines.push((Level::Info, format!("({name}) listening on UDP {}", socket.local_addr())));
         cures.extend(socket.buffers().cure());
     }
     for cure in cures {
         let line = format!("the system gives smaller socket buffers than asked for; `{cure}` cures it");
-        log.line(Level::Warning, line);
+        lines.push((Level::Warning, line));
     }
+    lines
 }
 
 #[cfg(test)]

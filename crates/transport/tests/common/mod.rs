@@ -140,6 +140,23 @@ impl Server {
         (self.thread.join().unwrap().unwrap(), self.ends)
     }
 
+    /// Asks for a replacement, and gives the answer.
+    pub(crate) fn replace(&self, open: Vec<BoundSocket>, close: Vec<SocketId>) -> io::Result<()> {
+        let (answer, answered) = bounded(1);
+        self.handle.send(Command::Replace { config: Box::default(), open, close, answer }).unwrap();
+        answered.recv_timeout(BOUND).unwrap()
+    }
+
+    /// Leaves no room for notices.
+    pub(crate) fn fill_notices(&self) {
+        let end = std::time::Instant::now() + BOUND;
+        while !self.ends.notices.is_full() {
+            assert!(std::time::Instant::now() < end, "the notices are never full");
+            // Commands find their channel full now and then.
+            let _ = self.handle.send(Command::Counters);
+        }
+    }
+
     pub(crate) fn next_notice(&self) -> Notice {
         self.ends.notices.recv_timeout(BOUND).unwrap()
     }
