@@ -15,6 +15,21 @@ fn the_demonstration_logs_everybody_in_talks_and_ends_by_itself() {
 }
 
 #[test]
+fn a_recording_of_the_demonstration_replays_byte_for_byte() {
+    let trace = std::env::temp_dir().join(format!("ragchew-demo-{}.pcapng", std::process::id()));
+    let ragchew = |words: &[&str]| Command::new(env!("CARGO_BIN_EXE_ragchew")).args(words).output().unwrap();
+    let path = trace.to_str().unwrap();
+    let run = ragchew(&["demo", "--plain", "--seconds", "4", "--record", path]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let replayed = ragchew(&["replay", path]);
+    let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    let again = ragchew(&["demo", "--plain", "--seconds", "1", "--record", path]);
+    std::fs::remove_file(&trace).unwrap();
+    assert!(replayed.status.success() && said.contains("equal, byte for byte"), "{said}");
+    assert_eq!(again.status.code(), Some(4), "what is there is not overwritten");
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let holder = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = holder.local_addr().unwrap().port().to_string();

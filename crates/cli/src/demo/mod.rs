@@ -12,6 +12,7 @@ use ragchew_core::report::ReportEvent;
 use ragchew_offload::log::{Format, Names, render};
 use stage::Stage;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Exit codes, for `--help`.
@@ -20,6 +21,7 @@ Exit codes:
   0  ended in order
   2  wrong usage of the command line
   3  an address cannot be bound; nothing was started
+  4  the recording cannot be made; nothing was started
   5  the running server failed";
 
 /// What the demonstration can be told.
@@ -34,6 +36,9 @@ pub struct DemoArgs {
     /// UDP port on 127.0.0.1 [default: one that is free]
     #[arg(long, default_value_t = 0, value_name = "PORT", hide_default_value = true)]
     port: u16,
+    /// Record everything that the server's core is given and says into FILE, for `ragchew replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Print the events as lines in place of the live view; the default without a terminal
     #[arg(long)]
     plain: bool,
@@ -41,7 +46,7 @@ pub struct DemoArgs {
 
 /// Runs the demonstration until it is ended.
 pub(crate) fn demo(args: &DemoArgs) -> Exit {
-    let stage = match Stage::open(args.port, args.seed) {
+    let stage = match Stage::open(args.port, args.seed, args.record.as_deref()) {
         Ok(stage) => stage,
         Err((exit, line)) => {
             let _ = writeln!(io::stderr(), "ragchew: {line}\nragchew: nothing was started");

@@ -12,9 +12,10 @@ use ragchew_core::net::SocketId;
 use ragchew_core::report::ReportEvent;
 use ragchew_core::time::Span;
 use ragchew_core::{Core, Seed};
-use ragchew_transport::{Command, Counters, Handle, Reactor, Settings, SocketSpec, Wiring, bind, clock};
-use std::io;
+use ragchew_transport::{Command, Counters, Handle, Reactor, Settings, SocketSpec, Wiring, bind, clock, record};
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(super) struct Stage {
     handle: Handle,
     server: JoinHandle<io::Result<Counters>>,
     people: JoinHandle<()>,
+    recorder: Option<JoinHandle<io::Result<()>>>,
     /// Dropped, it sends the people home.
     stop: Sender<()>,
 }
@@ -39,7 +41,7 @@ impl Stage {
     ///
     /// # Errors
     /// An exit code and a line that says what is wrong.
-    pub(super) fn open(port: u16, seed: u64) -> Result<Self, (Exit, String)> {
+    pub(super) fn open(port: u16, seed: u64, record: Option<&Path>) -> Result<Self, (Exit, String)> {
         let failed = |error: io::Error| (Exit::Failed, error.to_string());
         let settings = Settings::default();
         let spec = SocketSpec { id: SocketId(0), address: SocketAddr::from(([127, 0, 0, 1], port)) };
@@ -47,19 +49,36 @@ impl Stage {
         let address = bound.local_addr();
         let secret = clock::seed().map_err(failed)?;
         let passphrase = passphrase(&secret);
-        let core = Core::new(configuration(&passphrase), secret, clock::now());
+        let file = record.map(|path| record::create(path).map_err(|error| (path, error))).transpose();
+        let file = file.map_err(|(path, error)| {
+            (Exit::CannotStart, format!("--record: {} cannot be made: {error}", path.display()))
+        })?;
+        let now = clock::now();
+        let core = Core::new(configuration(&passphrase), secret, now);
+        let begin = record::Begin {
+            program: format!("ragchew {} demo", env!("CARGO_PKG_VERSION")),
+            now,
+            snapshot: core.snapshot(),
+            sockets: vec![(SocketId(0), address)],
+        };
+        let taped = file.map(|file| record::recording(file, begin));
         let (events, watched) = bounded(EVENT_SLOTS);
         // Nobody reloads a demonstration: what the reactor would tell is not heard.
         let (notices, _) = bounded(1);
         let (retired, _) = bounded(1);
         let wiring = Wiring { events, notices, retired };
-        let (reactor, handle) = Reactor::new(core, vec![bound], &settings, wiring).map_err(failed)?;
+        let (mut reactor, handle) = Reactor::new(core, vec![bound], &settings, wiring).map_err(failed)?;
         let hotspots = people(address, &passphrase).map_err(failed)?;
+        let recorder = taped.map(|(tape, writer)| {
+            reactor.record_to(tape);
+            thread::Builder::new().name("recording".into()).spawn(move || writer.run())
+        });
+        let recorder = recorder.transpose().map_err(failed)?;
         let (stop, stopped) = bounded(0);
         let server = thread::Builder::new().name("server".into()).spawn(move || reactor.run()).map_err(failed)?;
         let talk = move || converse(hotspots, Script::new(seed, clock::now().mono), &stopped);
         let people = thread::Builder::new().name("people".into()).spawn(talk).map_err(failed)?;
-        Ok(Self { events: watched, address, handle, server, people, stop })
+        Ok(Self { events: watched, address, handle, server, people, recorder, stop })
     }
 
     /// The picture before anything has happened.
@@ -73,10 +92,15 @@ impl Stage {
         drop(self.stop);
         let _ = self.people.join();
         let _ = self.handle.send(Command::Drain);
-        match self.server.join() {
-            Ok(Ok(_)) => Exit::Ok,
-            _ => Exit::Failed,
-        }
+        let served = matches!(self.server.join(), Ok(Ok(_)));
+        let recorded = self.recorder.is_none_or(|recorder| match recorder.join() {
+            Ok(Err(error)) => {
+                let _ = writeln!(io::stderr(), "ragchew: the recording ended early: {error}");
+                false
+            }
+            ended => ended.is_ok(),
+        });
+        if served && recorded { Exit::Ok } else { Exit::Failed }
     }
 }
 
