@@ -39,7 +39,7 @@ impl Routing {
         let (speaker, speaking_slot) = (record.session, record.slot);
         let own_tg = (!record.presentation.is_foreign()).then_some(record.tag.rf_tg);
         let (feed, source, now) = (Feed::Call(call), record.tag.source, turn.now.mono);
-        let mut untouched = None;
+        let (mut untouched, mut made) = (None, None);
         for member in members {
             if member.session == speaker && (!self.policy.self_other_slot || member.slot == speaking_slot) {
                 continue;
@@ -75,12 +75,18 @@ impl Routing {
                     turn.effects.push_voice(path, header, client, member.slot);
                 }
             }
-            let shared = if Some(member.rf_tg) == own_tg {
-                *untouched.get_or_insert_with(|| turn.effects.push_frame(frame.to_frame()))
-            } else {
-                let Some(record) = self.calls.get_mut(call) else { return };
-                record.presentation.mapped(turn.effects, frame, member.rf_tg)
+            // Members who know the talkgroup under the same number come in runs.
+            let shared = match made {
+                Some((rf_tg, shared)) if rf_tg == member.rf_tg => shared,
+                _ if Some(member.rf_tg) == own_tg => {
+                    *untouched.get_or_insert_with(|| turn.effects.push_frame(frame.to_frame()))
+                }
+                _ => {
+                    let Some(record) = self.calls.get_mut(call) else { return };
+                    record.presentation.mapped(turn.effects, frame, member.rf_tg)
+                }
             };
+            made = Some((member.rf_tg, shared));
             turn.effects.push_voice(path, shared, client, member.slot);
             line.send(bid, now);
         }
