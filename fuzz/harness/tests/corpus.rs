@@ -116,6 +116,7 @@ fn the_scripts_reach_every_state_and_the_core_accepts_every_kind_of_message() {
     assert!(sum(|r| r.moved) > 0, "takeover");
     assert!(sum(|r| r.reloads) > 0, "reload");
     assert!(reached.values().any(|r| r.drained), "drain");
+    // A login that ends at a bad configuration is left to the scenarios and to chance.
     for n in 0..5 {
         assert!(reached.values().any(|r| r.ends[n] > 0), "end of a session, number {n}");
     }
@@ -128,12 +129,7 @@ fn the_scripts_reach_every_state_and_the_core_accepts_every_kind_of_message() {
     // These two tables hold more than a script has time to fill.
     assert_eq!(unreached, ["too_many_streams", "too_many_subscriptions"], "refusals that no script reaches");
     let inputs = sum(|r| r.inputs);
-    println!(
-        "{} scripts, {inputs} inputs, {} bursts delivered, {} stale timers",
-        reached.len(),
-        sum(|r| r.delivered),
-        sum(|r| r.stale_timers)
-    );
+    println!("{} scripts, {inputs} inputs, {} bursts delivered", reached.len(), sum(|r| r.delivered));
 }
 
 #[test]
