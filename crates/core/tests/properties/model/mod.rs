@@ -1,0 +1,440 @@
+//! A naive server: what `behaviour.md` and `wire.md` ask for, written to be read. Flat lists, linear scans, times in
+//! milliseconds; shares no code with the core but the names in which both report. Where the specification leaves latitude
+//! it follows what the core's comments say was decided.
+
+mod access;
+mod echo;
+pub(crate) mod frame;
+mod legs;
+mod options;
+mod speech;
+
+use super::setup::Setup;
+use frame::Frame;
+pub(crate) use options::Settings;
+use ragchew_core::id::{CallNo, ClientId, ListenerId, SessionNo};
+use ragchew_core::net::Path;
+use ragchew_core::refusal::Refusal;
+use ragchew_core::report::{CallEnd, CallTag, SessionTag, SubscriptionSource, What};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Something that the server sends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Sent {
+    Control(Path, Vec<u8>),
+    /// RPTACK with a salt that only the server can choose.
+    Challenge(Path, u32),
+    Frame(Path, [u8; 55]),
+    /// A frame of a playback: its stream is the server's choice, the same for all frames of an echo.
+    Playback(Path, [u8; 55], u64),
+}
+
+/// Tokens: `burst` of them at once, then one per `per` milliseconds.
+#[derive(Clone, Debug, Default)]
+struct Bucket(Option<(u64, u64)>);
+
+impl Bucket {
+    /// Credit in milliseconds; full when never used.
+    fn take(&mut self, burst: u64, per: u64, now: u64) -> bool {
+        let full = burst * per;
+        let credit = self.0.map_or(full, |(credit, at)| full.min(credit + (now - at)));
+        self.0 = Some((if credit >= per { credit - per } else { credit }, now));
+        credit >= per
+    }
+}
+
+/// A transmission through a line: when its last frame passed, which talkgroup, which radio.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    at: u64,
+    tg: u32,
+    source: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Feed {
+    Call(u64),
+    Echo(u64),
+}
+
+/// A slot of a client.
+#[derive(Clone, Debug, Default)]
+struct Line {
+    received: Option<Passed>,
+    sent: Option<Passed>,
+    feed: Option<Feed>,
+    starts: Bucket,
+    told: Option<(u32, Refusal)>,
+}
+
+#[derive(Clone, Debug)]
+struct Session {
+    number: u64,
+    listener: u16,
+    client: u32,
+    path: Path,
+    running: bool,
+    accepted: [u8; 32],
+    heard: u64,
+    closing: Option<u64>,
+    moved: Option<u64>,
+    rptc: Option<Vec<u8>>,
+    rpto: Option<Vec<u8>>,
+    key: Option<String>,
+    wishes: Bucket,
+    settings: Settings,
+    hears: [bool; 2],
+    lines: [Line; 2],
+}
+
+impl Session {
+    fn tag(&self) -> SessionTag {
+        SessionTag {
+            session: SessionNo(self.number),
+            listener: ListenerId(self.listener),
+            client: ClientId(self.client),
+        }
+    }
+
+    fn ends(&self) -> u64 {
+        self.closing.map_or(self.heard + 60_000, |closing| closing.min(self.heard + 60_000))
+    }
+}
+
+/// A (client, slot, talkgroup on RF) in a conference.
+#[derive(Clone, Debug)]
+struct Leg {
+    number: u64,
+    session: u64,
+    slot: usize,
+    rf: u32,
+    conference: u32,
+    source: SubscriptionSource,
+    active: bool,
+    until: Option<u64>,
+    /// When it will be looked at, and its place among all that were ever set: equal times go by that.
+    alarm: Option<(u64, u64)>,
+    speaking: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Route {
+    Conference(u32),
+    Echo(u64),
+    Nowhere(Refusal),
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    tag: CallTag,
+    number: u64,
+    session: u64,
+    slot: usize,
+    rf: u32,
+    source: u32,
+    stream: u32,
+    /// Under which conference the stream is remembered.
+    known_as: u32,
+    route: Route,
+    leg: Option<u64>,
+    joins: Option<u32>,
+    started: u64,
+    last: u64,
+    too_long: bool,
+    progress: speech::Progress,
+    look: speech::Look,
+    aliases_left: u32,
+}
+
+/// A stream that is known, and how it ended.
+#[derive(Clone, Debug)]
+struct Known {
+    origin: (u16, u32, usize),
+    ended: Option<Ended>,
+}
+
+#[derive(Clone, Debug)]
+struct Ended {
+    at: u64,
+    last_frame: u64,
+    soft: bool,
+}
+
+/// What can be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    Call(u64),
+    Echo(u64),
+    Leg(u64),
+    Memory,
+    Session(u64),
+    Drain,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Strangers {
+    challenge_client: BTreeMap<(u32, std::net::IpAddr), Bucket>,
+    challenge_source: BTreeMap<std::net::IpAddr, Bucket>,
+    answer_client: BTreeMap<(u32, std::net::IpAddr), Bucket>,
+    answer_source: BTreeMap<std::net::IpAddr, Bucket>,
+    naks: BTreeMap<std::net::IpAddr, Bucket>,
+    all_naks: Bucket,
+    events: Bucket,
+    /// Wrong answers, and until when the client is ignored.
+    failures: BTreeMap<(u32, std::net::IpAddr), (u32, u64)>,
+}
+
+/// The naive server.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    setup: Setup,
+    now: u64,
+    /// Minutes that the server's clock has run when the case begins; challenges change with them.
+    began: u64,
+    /// A place that was freed last is taken first; reloads and drains go by places.
+    places: Vec<Option<Session>>,
+    free: Vec<usize>,
+    newest_at: BTreeMap<SocketAddr, u64>,
+    strangers: Strangers,
+    salts: BTreeMap<(u32, u16, String, u64), [u8; 4]>,
+    legs: Vec<Leg>,
+    /// Active legs of each conference in the order in which they are served; the last takes the place of one that leaves.
+    members: BTreeMap<u32, Vec<u64>>,
+    calls: Vec<Call>,
+    known: BTreeMap<(u32, u32), Known>,
+    echoes: Vec<echo::Echo>,
+    pub(crate) playback_streams: BTreeMap<u64, u32>,
+    drain: Option<Drain>,
+    pub(crate) drained: bool,
+    pub(crate) made: Made,
+    pub(crate) refusals: BTreeMap<&'static str, u64>,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) events: Vec<What>,
+}
+
+/// How many records were ever made: they get numbers from these.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) sessions: u64,
+    pub(crate) calls: u64,
+    pub(crate) legs: u64,
+    pub(crate) echoes: u64,
+    /// Frames that went out for another talkgroup than they came in.
+    pub(crate) mapped: u64,
+    /// Headers for those who joined late.
+    pub(crate) late_joins: u64,
+    pub(crate) delivered: u64,
+    pub(crate) aliases_shown: u64,
+    pub(crate) made_terminators: u64,
+    alarms: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Drain {
+    sessions: Vec<u64>,
+    rounds_left: u32,
+    next: Option<u64>,
+}
+
+impl Model {
+    pub(crate) fn new(setup: Setup, began: u64) -> Self {
+        Self {
+            setup,
+            now: 0,
+            began,
+            places: Vec::new(),
+            free: Vec::new(),
+            newest_at: BTreeMap::new(),
+            strangers: Strangers::default(),
+            salts: BTreeMap::new(),
+            legs: Vec::new(),
+            members: BTreeMap::new(),
+            calls: Vec::new(),
+            known: BTreeMap::new(),
+            echoes: Vec::new(),
+            playback_streams: BTreeMap::new(),
+            drain: None,
+            drained: false,
+            made: Made::default(),
+            refusals: BTreeMap::new(),
+            sent: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Forgets what was sent and reported.
+    pub(crate) fn clear(&mut self) {
+        self.sent.clear();
+        self.events.clear();
+    }
+
+    fn refuse(&mut self, why: Refusal) {
+        *self.refusals.entry(why.name()).or_default() += 1;
+    }
+
+    fn control(&mut self, path: Path, opcode: &str, client: u32) {
+        self.sent.push(Sent::Control(path, [opcode.as_bytes(), &client.to_be_bytes()].concat()));
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.places.iter().flatten()
+    }
+
+    fn session(&self, number: u64) -> Option<&Session> {
+        self.sessions().find(|session| session.number == number)
+    }
+
+    fn session_mut(&mut self, number: u64) -> Option<&mut Session> {
+        self.places.iter_mut().flatten().find(|session| session.number == number)
+    }
+
+    /// The session as one that exists.
+    fn s(&self, number: u64) -> &Session {
+        self.session(number).unwrap()
+    }
+
+    fn s_mut(&mut self, number: u64) -> &mut Session {
+        self.session_mut(number).unwrap()
+    }
+
+    fn call(&self, number: u64) -> &Call {
+        self.calls.iter().find(|call| call.number == number).unwrap()
+    }
+
+    fn call_mut(&mut self, number: u64) -> &mut Call {
+        self.calls.iter_mut().find(|call| call.number == number).unwrap()
+    }
+
+    /// The call of a line's own user, until that has ended.
+    fn speaking(&self, session: u64, slot: usize) -> Option<&Call> {
+        self.calls.iter().find(|call| call.session == session && call.slot == slot)
+    }
+
+    /// Everything that is to happen, with its time.
+    fn agenda(&self) -> Vec<(u64, Due)> {
+        let mut agenda = Vec::new();
+        for session in self.sessions() {
+            agenda.push((session.ends(), Due::Session(session.number)));
+        }
+        for call in &self.calls {
+            let silent = call.last + 5_000;
+            let at = if call.too_long { silent } else { silent.min(call.started + 180_000) };
+            agenda.push((at, Due::Call(call.number)));
+        }
+        for leg in &self.legs {
+            agenda.extend(leg.alarm.map(|(at, _)| (at, Due::Leg(leg.number))));
+        }
+        for echo in &self.echoes {
+            agenda.extend(echo.due().map(|at| (at, Due::Echo(echo.number))));
+        }
+        let first_end = self.known.values().filter_map(|known| known.ended.as_ref()).map(|ended| ended.at).min();
+        agenda.extend(first_end.map(|at| (at + 180_000, Due::Memory)));
+        agenda.extend(self.drain.as_ref().and_then(|drain| drain.next).map(|at| (at, Due::Drain)));
+        agenda
+    }
+
+    /// When something happens next.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.agenda().into_iter().map(|(at, _)| at).min()
+    }
+
+    /// What happens at `now`.
+    pub(crate) fn due(&self, now: u64) -> Vec<Due> {
+        let mut due: Vec<_> = self.agenda().into_iter().filter(|&(at, _)| at <= now).map(|(_, due)| due).collect();
+        let place = |leg| self.legs.iter().find(|l| l.number == leg).and_then(|l| l.alarm);
+        due.sort_by_key(|&due| match due {
+            Due::Leg(leg) => (Due::Leg(0), place(leg)),
+            other => (other, None),
+        });
+        due
+    }
+
+    /// Lets one thing happen, if it still is to.
+    pub(crate) fn run(&mut self, now: u64, due: Due) {
+        self.now = now;
+        if !self.due(now).contains(&due) {
+            return;
+        }
+        match due {
+            Due::Session(session) => self.session_is_over(session),
+            Due::Call(call) => {
+                let silent = self.call(call).last + 5_000 <= now;
+                self.finish(call, if silent { CallEnd::Timeout } else { CallEnd::TooLong });
+            }
+            Due::Leg(leg) => self.leg_is_due(leg),
+            Due::Echo(echo) => self.echo_is_due(echo),
+            Due::Memory => self.known.retain(|_, known| known.ended.as_ref().is_none_or(|e| e.at + 180_000 > now)),
+            Due::Drain => self.drain_step(),
+        }
+    }
+
+    /// Orderly end, `wire.md` 1.6: calls end at once, every client is told three times 20 ms apart, then sessions close.
+    pub(crate) fn begin_drain(&mut self, now: u64) {
+        self.now = now;
+        if self.drain.is_some() {
+            return;
+        }
+        let calls: Vec<u64> = self.calls.iter().map(|call| call.number).collect();
+        for call in calls {
+            self.finish(call, CallEnd::SessionEnded);
+        }
+        let sessions = self.sessions().map(|session| session.number).collect();
+        self.drain = Some(Drain { sessions, rounds_left: 3, next: Some(now) });
+    }
+
+    fn drain_step(&mut self) {
+        let Some(mut drain) = self.drain.clone() else { return };
+        for &session in &drain.sessions {
+            match self.session(session).map(|s| (s.running, s.path, s.client)) {
+                Some(_) if drain.rounds_left == 0 => self.end(session, ragchew_core::report::SessionEnd::Drained),
+                Some((true, path, client)) => self.control(path, "MSTCL", client),
+                _ => {}
+            }
+        }
+        if drain.rounds_left == 0 {
+            self.drained = true;
+            drain.next = None;
+        } else {
+            drain.rounds_left -= 1;
+            drain.next = Some(self.now + if drain.rounds_left == 0 { 0 } else { 20 });
+        }
+        self.drain = Some(drain);
+    }
+
+    /// How many records there are, as the core counts them: sessions, subscriptions, conferences, streams, calls, echoes.
+    pub(crate) fn sizes(&self) -> [usize; 6] {
+        let mut conferences: Vec<u32> = self.legs.iter().map(|leg| leg.conference).collect();
+        conferences.extend(self.calls.iter().filter_map(|call| match call.route {
+            Route::Conference(conference) => Some(conference),
+            _ => None,
+        }));
+        conferences.sort_unstable();
+        conferences.dedup();
+        [
+            self.sessions().count(),
+            self.legs.len(),
+            conferences.len(),
+            self.known.len(),
+            self.calls.len(),
+            self.echoes.len(),
+        ]
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.sessions().filter(|session| session.running).count()
+    }
+
+    fn call_tag(&mut self, frame: &Frame, session: u64, destination: ragchew_core::report::Destination) -> CallTag {
+        self.made.calls += 1;
+        CallTag {
+            call: CallNo(self.made.calls),
+            from: self.s(session).tag(),
+            stream: ragchew_core::id::StreamId(frame.stream),
+            source: ragchew_core::id::RadioId(frame.source),
+            slot: ragchew_core::id::Slot::BOTH[frame.slot],
+            rf_tg: ragchew_core::id::RfTg(frame.tg),
+            destination,
+        }
+    }
+}
