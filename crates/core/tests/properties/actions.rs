@@ -258,8 +258,6 @@ fn talk() -> impl Strategy<Value = Talk> {
         |(place, stream, delay, ends, bursts, first_seq, pace, head, alias, length, faults)| {
             let ((who, away, slot, tg, radio), (header, skip, terminator)) = (place, ends);
             let skip = if header { 0 } else { skip };
-            let ends = (header, skip, bursts, terminator);
-            let (header, skip, bursts, terminator) = ends;
             Talk {
                 who,
                 away,

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use proptest::test_runner::TestCaseError;
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::net::{LocalIp, Path, SocketId};
-use ragchew_core::report::What;
+use ragchew_core::report::{ReportEvent, What};
 use ragchew_core::{Core, Effects, Input, Mono, Now, Seed, Wall};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -400,18 +400,26 @@ impl Stage {
                 return Err(TestCaseError::fail("the core asks for the same moment again and again"));
             }
         }
-        let due = self.model.due(self.now);
+        let mut due = self.model.due(self.now);
+        // Sessions that end at one moment: their order decides who is served first later on.
+        let ended = |event: &ReportEvent, session| matches!(event.what, What::Disconnected { who, .. } if who.session.0 == session);
+        let place = |session| self.effects.events().iter().position(|event| ended(event, session));
+        due.sort_by_key(|due| match due {
+            Due::Session(session) => (Due::Session(0), place(*session)),
+            other if other.is_alone() => (Due::Leg(0), None),
+            other => (*other, None),
+        });
         let before = if due.len() > 1 { Some(self.model.clone()) } else { None };
         self.run_model(&due);
         let verdict = self.agree();
         let (Some(before), Err(_)) = (before, &verdict) else { return self.settle(verdict) };
-        let (alone, ordered): (Vec<Due>, Vec<Due>) = due.iter().partition(|due| due.is_alone());
-        for order in orders(&ordered) {
-            for alone_first in [true, false] {
+        let (legs, others): (Vec<Due>, Vec<Due>) = due.iter().partition(|due| due.is_alone());
+        let (told, untold): (Vec<Due>, Vec<Due>) =
+            legs.iter().partition(|&&leg| self.effects.events().iter().any(|event| before.is_of(leg, &event.what)));
+        for order in orders(&others) {
+            for all in [[&told, &order, &untold], [&legs, &order, &vec![]], [&vec![], &order, &legs]] {
                 self.model = before.clone();
-                let mut all = if alone_first { alone.clone() } else { order.clone() };
-                all.extend(if alone_first { order.iter() } else { alone.iter() });
-                self.run_model(&all);
+                self.run_model(&all.into_iter().flatten().copied().collect::<Vec<_>>());
                 if let Ok(()) = self.agree() {
                     return self.settle(Ok(()));
                 }

@@ -217,10 +217,23 @@ impl Model {
     }
 }
 
-/// Legs of one conference on one line come and go in an order that only matters among them.
 impl Due {
-    /// Whether the order among several of these at one moment can matter to anybody.
+    /// Whether it only concerns its own session, so that the order among several of these does not matter to others.
     pub(crate) fn is_alone(self) -> bool {
         matches!(self, Self::Leg(_) | Self::Memory)
+    }
+}
+
+impl Model {
+    /// Whether an event tells of this leg.
+    pub(crate) fn is_of(&self, due: Due, what: &What) -> bool {
+        let (who, slot, rf) = match *what {
+            What::Unsubscribed { who, slot, rf_tg, .. } | What::Subscribed { who, slot, rf_tg, .. } => {
+                (who, slot, rf_tg)
+            }
+            _ => return false,
+        };
+        let key = (who.session.0, slot.index(), rf.0);
+        self.legs.iter().any(|leg| due == Due::Leg(leg.number) && (leg.session, leg.slot, leg.rf) == key)
     }
 }

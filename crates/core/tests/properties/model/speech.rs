@@ -5,7 +5,7 @@ use super::{Call, Ended, Feed, Known, Model, Passed, Route, Sent};
 use crate::coding::{Burst, FullLc, put_fragment, put_full_lc};
 use crate::setup::{Listener, admits};
 use ragchew_core::Span;
-use ragchew_core::config::{BusyJoin, FirstCall, MappedAlias};
+use ragchew_core::config::{BusyJoin, FirstCall, MappedAlias, Policy};
 use ragchew_core::id::{ConferenceTg, RadioId, Slot, StreamId};
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{CallEnd, Destination, What};
@@ -62,6 +62,7 @@ pub(super) struct Look {
     head: [u8; 3],
     header_heard: bool,
     mapped: bool,
+    keep_alias: bool,
     gathered: Vec<Vec<bool>>,
     alias: BTreeMap<u8, [u8; 9]>,
     superframe: usize,
@@ -70,11 +71,13 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(frame: &Frame, late_entry_options: u8) -> Self {
+    /// A call keeps the policy that it began with.
+    fn new(frame: &Frame, policy: &Policy) -> Self {
         let mut look = Self {
-            head: [0, 0, late_entry_options],
+            head: [0, 0, policy.late_entry_options],
             header_heard: false,
             mapped: false,
+            keep_alias: policy.mapped_alias == MappedAlias::Keep,
             gathered: Vec::new(),
             alias: BTreeMap::new(),
             superframe: 0,
@@ -95,7 +98,7 @@ impl Look {
     }
 
     /// Superframes alternate between the talkgroup and the blocks of the alias, once somebody gets the call mapped.
-    fn hear(&mut self, frame: &Frame, keep_alias: bool) {
+    fn hear(&mut self, frame: &Frame) {
         self.hear_header(frame);
         let Kind::Voice(index) = frame.kind else { return };
         if index <= self.last_index {
@@ -105,7 +108,7 @@ impl Look {
             self.shown = turn.then(|| *blocks[self.superframe / 2 % blocks.len()]);
         }
         self.last_index = index;
-        if !self.mapped || !keep_alias || index == 0 {
+        if !self.mapped || !self.keep_alias || index == 0 {
             return;
         }
         if index == 1 || usize::from(index) != self.gathered.len() + 1 || index == 5 {
@@ -297,7 +300,7 @@ impl Model {
             last: now,
             too_long: false,
             progress: Progress::default(),
-            look: Look::new(frame, self.setup.policy.late_entry_options),
+            look: Look::new(frame, &self.setup.policy),
             aliases_left: 16,
         });
         self.events.push(What::CallStarted { call: tag, late_entry: frame.kind != Kind::Header });
@@ -361,7 +364,7 @@ impl Model {
     fn deliver(&mut self, number: u64, conference: u32, frame: &Frame, first: bool) {
         let policy = self.setup.policy;
         let call = self.call_mut(number);
-        call.look.hear(frame, policy.mapped_alias == MappedAlias::Keep);
+        call.look.hear(frame);
         let (speaker, slot, rf, source) = (call.session, call.slot, call.rf, call.source);
         let (feed, now) = (Feed::Call(number), self.now);
         for leg in self.members_of(conference) {
