@@ -5,12 +5,15 @@
 pub mod args;
 mod check;
 pub mod config;
+mod decode;
+pub mod demo;
 mod hotspot;
 mod replay;
 mod run;
 mod state;
+pub mod view;
 
-use args::{Args, Command};
+use args::{Args, Command, RunArgs};
 use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -45,7 +48,10 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Check { json }) => check::check(args, *json).into(),
         // Its exit codes are its own.
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
-        Some(Command::Run) | None => run::run(args).into(),
+        Some(Command::Demo(demo)) => demo::demo(demo).into(),
+        Some(Command::Decode(args)) => decode::run(args),
+        Some(Command::Run(run)) => run::run(args, run).into(),
+        None => run::run(args, &RunArgs::default()).into(),
     }
 }
 

@@ -1,12 +1,15 @@
 //! `ragchew replay`: a capture against a core of its own; a table of what everybody was sent, and the comparison with a
 //! golden and with the recording. Sends nothing and starts no server. Source: design §7, §9.
 
+mod recording;
+
 use crate::config::{Line, Numbers, Source};
 use clap::Parser;
 use ragchew_core::Config;
 use ragchew_core::config::Passphrase;
 use ragchew_core::id::StreamId;
 use ragchew_transport::capture::{Capture, Skipped};
+use ragchew_transport::record::is_recording;
 use ragchew_transport::replay::{
     FarEnd, FirstDifference, Login, Party, Replay, Setup, default_config, first_difference, replay,
 };
@@ -23,12 +26,13 @@ Exit codes:
   0  the replay is what it was compared with, or was compared with nothing
   1  it differs
   2  wrong usage: the command line, the configuration, a golden that cannot be read or written
-  3  the capture cannot be read, or not to its end; what lies before the break was replayed";
+  3  the capture cannot be read, or not to its end: it is cut, edited, of another version or has a gap; what lies before
+     was replayed";
 
 /// What `ragchew replay` is told.
 #[derive(Clone, Debug, Parser)]
 pub struct ReplayArgs {
-    /// The capture: pcap or pcapng
+    /// The capture (pcap or pcapng), or a recording of `ragchew run --record`
     #[arg(value_name = "CAPTURE")]
     capture: PathBuf,
     /// The passphrase of the captured clients, in place of the one in the configuration
@@ -46,6 +50,9 @@ pub struct ReplayArgs {
     /// Compare with what the recorded server sent; with --golden the differences that it lists are expected
     #[arg(long)]
     compare_recorded: bool,
+    /// For a recording: make the answers of clients again from the passphrases of this configuration, and check them
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -70,7 +77,12 @@ struct Outcome {
 /// Replays; `config` is the file named by `--config`. Without one the clients are subscribed to every talkgroup of the
 /// capture.
 pub(crate) fn run(config: Option<&Path>, args: &ReplayArgs) -> ExitCode {
-    let verdict = match attempt(config, args) {
+    let attempted = match is_recording(&args.capture) {
+        Ok(true) => return recorded(args),
+        // A file that cannot be opened is named where it is opened.
+        _ => attempt(config, args),
+    };
+    let verdict = match attempted {
         Ok(outcome) => {
             let mut out = io::stdout().lock();
             let verdict = verdict(&outcome, args);
@@ -90,8 +102,19 @@ pub(crate) fn run(config: Option<&Path>, args: &ReplayArgs) -> ExitCode {
     ExitCode::from(verdict as u8)
 }
 
+fn recorded(args: &ReplayArgs) -> ExitCode {
+    let verdict = recording::replay(args, &mut io::stdout().lock()).unwrap_or_else(|(verdict, why)| {
+        let _ = writeln!(io::stderr(), "ragchew replay: {why}");
+        verdict
+    });
+    ExitCode::from(verdict as u8)
+}
+
 fn attempt(config: Option<&Path>, args: &ReplayArgs) -> Result<Outcome, (Verdict, String)> {
     let usage = |why: String| (Verdict::Usage, why);
+    if args.secrets.is_some() {
+        return Err(usage("--secrets is for recordings of ragchew run --record; a capture takes --config".to_owned()));
+    }
     let file = args.capture.display();
     let golden = match &args.golden {
         Some(path) => Some(fs::read_to_string(path).map_err(|error| usage(format!("{}: {error}", path.display())))?),

@@ -5,18 +5,19 @@ mod keeper;
 mod sockets;
 mod thread;
 
-use super::args::Args;
+use super::args::{Args, RunArgs};
 use super::config::{self, Finding, Line, Numbers, Plan, Severity, Source};
 use super::{Exit, hotspot, load, source, state, wants_colour, write_findings};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use keeper::Keeper;
-use ragchew_core::Core;
 use ragchew_core::config::Config;
 use ragchew_core::id::ListenerId;
 use ragchew_core::report::ReportEvent;
+use ragchew_core::{Core, Now};
 use ragchew_offload::log::{Level, LogItem, LogSender, LogWriter, Names, Output, TraceToLog};
-use ragchew_transport::{BoundSocket, Reactor, Wiring, clock};
+use ragchew_transport::{BoundSocket, Notice, Reactor, Wiring, clock, record};
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,8 +47,8 @@ impl Refused {
 }
 
 /// Runs the server until its orderly end.
-pub(super) fn run(args: &Args) -> Exit {
-    match prepare(args) {
+pub(super) fn run(args: &Args, run: &RunArgs) -> Exit {
+    match prepare(args, run) {
         Ok(server) => server.serve(),
         Err(refused) => {
             let mut err = io::stderr().lock();
@@ -93,7 +94,7 @@ struct Server {
     threads: Vec<Thread>,
 }
 
-fn prepare(args: &Args) -> Result<Server, Refused> {
+fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
     let origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()) };
     let mut numbers = Numbers::default();
     let (source, plan, kept) = origin.read(&mut numbers);
@@ -101,6 +102,7 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
     let settings = sockets::settings(&plan.runtime);
     let opened = sockets::open(&plan.sockets, &settings);
     let (bound, missing) = opened.map_err(|lines| Refused { exit: Exit::CannotBind, lines })?;
+    let recording = run.record.as_deref().map(create_recording).transpose()?;
     let (writer, log) = start_log(&plan, &source)?;
     say_start(&log, &source, &plan, &bound, &missing);
     if let Some(Ok(generated)) = kept {
@@ -116,18 +118,50 @@ fn prepare(args: &Args) -> Result<Server, Refused> {
     let (retired, retired_queue) = bounded(RETIRED_SLOTS);
     let open = bound.iter().map(BoundSocket::id).collect();
     let seed = clock::seed().map_err(failed("the system gives no random seed"))?;
-    let core = Core::new(plan.config, seed, clock::now());
+    let now = clock::now();
+    let core = Core::new(plan.config, seed, now);
+    let taped = recording.map(|file| record::recording(file, begin(&core, now, &bound)));
+    let tell_end = notices.clone();
     let wiring = Wiring { events, notices, retired };
-    let (reactor, handle) =
+    let (mut reactor, handle) =
         Reactor::new(core, bound, &settings, wiring).map_err(failed("the poll cannot be set up"))?;
     let keeper = Keeper::new(origin, numbers, open, plan.runtime, handle, log.clone());
     let tell = log.clone();
+    let recorder = taped.map(|(tape, writer)| {
+        reactor.record_to(tape);
+        Thread::start("recording", move || write_recording(writer, &tell_end))
+    });
     let threads = [
         Thread::start("events", move || forward(&event_queue, &tell)),
         Thread::start("keeper", move || keeper.run(&notice_queue, &retired_queue)),
     ];
-    let threads = threads.into_iter().collect::<io::Result<_>>().map_err(failed("a thread cannot be started"))?;
+    // The recording ends first: the keeper hears of its end.
+    let threads =
+        recorder.into_iter().chain(threads).collect::<io::Result<_>>().map_err(failed("a thread cannot be started"))?;
     Ok(Server { reactor, log, writer, threads })
+}
+
+fn create_recording(path: &Path) -> Result<File, Refused> {
+    record::create(path).map_err(|error| {
+        Refused::line(Exit::CannotStart, format!("--record: {} cannot be made: {error}", path.display()))
+    })
+}
+
+fn begin(core: &Core, now: Now, bound: &[BoundSocket]) -> record::Begin {
+    record::Begin {
+        program: format!("ragchew {}", env!("CARGO_PKG_VERSION")),
+        now,
+        snapshot: core.snapshot(),
+        sockets: bound.iter().map(|socket| (socket.id(), socket.local_addr())).collect(),
+    }
+}
+
+/// Writes until the reactor is gone; an error is told once.
+fn write_recording(writer: record::Writer, notices: &Sender<Notice>) {
+    if let Err(error) = writer.run() {
+        // Nobody listens any more when the server ends meanwhile.
+        let _ = notices.send_timeout(Notice::RecordingEnded(error), PATIENCE);
+    }
 }
 
 fn refuse(source: &Source, findings: &[Finding], kept: Option<&Kept>) -> Refused {

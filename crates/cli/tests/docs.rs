@@ -1,4 +1,5 @@
 //! What the manual promises is what the program does.
+#![allow(clippy::unwrap_used)]
 
 use ragchew_core::refusal::Refusal;
 use ragchew_core::wire::Malformed;
@@ -26,4 +27,27 @@ fn the_manual_explains_a_reason_in_the_words_of_the_program() {
         let row = format!("| `{}` | {} |", why.name(), why.text());
         assert!(OPERATING.contains(&row), "docs/operating.md lacks: {row}");
     }
+}
+
+/// What docs/limits.md should hold.
+fn limits_page() -> String {
+    let mut page = "# Limits\n\nEverything that could grow, wait or repeat has a limit. This page is made from the code and a test \
+                    keeps it so: `RAGCHEW_BLESS=1 cargo test -p ragchew --test docs` writes it anew.\n"
+        .to_owned();
+    for (room, limits) in [("The core", ragchew_core::limits::limits())] {
+        page += &format!("\n## {room}\n\n| name | value | what for |\n| --- | --- | --- |\n");
+        for limit in limits {
+            page += &format!("| `{}` | {} | {} |\n", limit.name, limit.value, limit.reason);
+        }
+    }
+    page
+}
+
+#[test]
+fn the_page_of_limits_says_what_the_code_says() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
+    if std::env::var_os("RAGCHEW_BLESS").is_some() {
+        std::fs::write(&path, limits_page()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), limits_page(), "run it with RAGCHEW_BLESS=1");
 }

@@ -6,9 +6,10 @@ use crate::id::{ClientId, ConferenceTg, ListenerId, RfTg, ServerId, Slot};
 use crate::net::SocketId;
 use crate::time::Span;
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Everything that the core needs to know.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Config {
     /// Who we are.
     pub server: Server,
@@ -19,7 +20,7 @@ pub struct Config {
 }
 
 /// Who we are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Server {
     /// Needed for links only.
     pub id: Option<ServerId>,
@@ -29,16 +30,76 @@ pub struct Server {
 
 /// A secret of the access side. Its bytes never appear in output.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Passphrase(Box<[u8]>);
+pub struct Passphrase {
+    bytes: Box<[u8]>,
+    /// The bytes are a name that stands for a passphrase.
+    label: bool,
+}
 
 impl Passphrase {
     /// From the bytes of the configuration, as they are.
     pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
-        Self(bytes.into())
+        Self { bytes: bytes.into(), label: false }
+    }
+    /// What stands for a passphrase where that must not be. No answer to a challenge is right for it.
+    pub fn label(name: &str) -> Self {
+        Self { bytes: name.as_bytes().into(), label: true }
     }
     /// For hashing only.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+    /// Whether it only stands for a passphrase.
+    pub fn is_label(&self) -> bool {
+        self.label
+    }
+}
+
+/// Only a label is ever written; a passphrase that was not replaced by one is left out.
+impl Serialize for Passphrase {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let label = if self.label { core::str::from_utf8(&self.bytes).unwrap_or("") } else { "" };
+        serializer.serialize_str(label)
+    }
+}
+
+/// What is read is a label.
+impl<'de> Deserialize<'de> for Passphrase {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <Box<str>>::deserialize(deserializer).map(|name| Self::label(&name))
+    }
+}
+
+impl Config {
+    /// The same with a label in place of each passphrase: `listener:NAME`, and `client:ID` for a client that has one of
+    /// its own.
+    pub fn labelled(&self) -> Self {
+        let mut labelled = self.clone();
+        for listener in &mut labelled.listeners {
+            listener.passphrase = Passphrase::label(&format!("listener:{}", listener.name));
+            for client in &mut listener.clients {
+                client.passphrase =
+                    client.passphrase.as_ref().map(|_| Passphrase::label(&format!("client:{}", client.client)));
+            }
+        }
+        labelled
+    }
+
+    /// Puts the passphrases of `secrets` in the place of their labels: those of listeners of the same name, and of the
+    /// same clients on them.
+    pub fn unlabel(&mut self, secrets: &Self) {
+        for listener in &mut self.listeners {
+            let Some(from) = secrets.listeners.iter().find(|from| from.name == listener.name) else { continue };
+            if listener.passphrase.is_label() {
+                listener.passphrase = from.passphrase.clone();
+            }
+            for client in &mut listener.clients {
+                let own = from.client(client.client).and_then(|from| from.passphrase.clone());
+                if client.passphrase.as_ref().is_some_and(Passphrase::is_label) && own.is_some() {
+                    client.passphrase = own;
+                }
+            }
+        }
     }
 }
 
@@ -49,7 +110,7 @@ impl fmt::Debug for Passphrase {
 }
 
 /// A service endpoint that carries many clients.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listener {
     /// Stable across reloads as long as the name is.
     pub id: ListenerId,
@@ -83,7 +144,7 @@ impl Listener {
 }
 
 /// Access lists of a listener (`behaviour.md` 6).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListenerAcl {
     /// Whether the lists for speakers and talkgroups count; the one for logins always does.
     pub enabled: bool,
@@ -107,7 +168,7 @@ impl Default for ListenerAcl {
 }
 
 /// How long a user-activated talkgroup lives after the last transmission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UaTimer(pub Span);
 
 impl UaTimer {
@@ -126,7 +187,7 @@ pub const LANGUAGES: [&str; 15] = [
 ];
 
 /// A language of announcements: an index into [`LANGUAGES`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Language(u8);
 
 impl Language {
@@ -141,7 +202,7 @@ impl Language {
 }
 
 /// What a session of a listener begins with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Defaults {
     /// Static talkgroups of slot 1 and slot 2; at most [`crate::limits::MAX_STATIC`] each.
     pub statics: [Vec<RfTg>; 2],
@@ -177,7 +238,7 @@ impl Default for Defaults {
 }
 
 /// A talkgroup that a client sees under another number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TgMap {
     /// On this slot,
     pub slot: Slot,
@@ -188,7 +249,7 @@ pub struct TgMap {
 }
 
 /// What differs for one client ID; what is `None` comes from the listener.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ClientOverride {
     /// The client.
     pub client: ClientId,
@@ -213,7 +274,7 @@ pub struct ClientOverride {
 }
 
 /// P-1: the first transmission on a talkgroup that the client is not in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FirstCall {
     /// Activates and is carried.
     #[default]
@@ -223,7 +284,7 @@ pub enum FirstCall {
 }
 
 /// P-2: the first transmission on a talkgroup that is busy elsewhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BusyJoin {
     /// Activates, is not carried, and the running call is delivered after it.
     #[default]
@@ -233,7 +294,7 @@ pub enum BusyJoin {
 }
 
 /// P-8: the talker alias in calls whose talkgroup number is rewritten.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MappedAlias {
     /// Superframes alternate between the talkgroup and the speaker's alias.
     #[default]
@@ -243,7 +304,7 @@ pub enum MappedAlias {
 }
 
 /// Choices that a sysop may make otherwise (`behaviour.md` 0.5).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Policy {
     /// P-1.
     pub first_call: FirstCall,

@@ -4,60 +4,93 @@
 use crate::access::Access;
 use crate::access::session::LoginState;
 use crate::limits::{DRAIN_COPIES, DRAIN_INTERVAL, EFFECTS_SOFT_LIMIT};
-use crate::refs::SessionRef;
+use crate::refs::{CallRef, SessionRef};
 use crate::report::SessionEnd;
 use crate::routing::Routing;
 use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::ServerMessage;
+use serde::{Deserialize, Serialize};
 
-/// Clients told in one step.
-const PER_STEP: usize = EFFECTS_SOFT_LIMIT / 2;
+/// What the next step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    EndCalls,
+    Tell { copies_left: u8 },
+    CloseSessions,
+}
 
 /// How far the orderly end is.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Drain {
+    calls: Vec<CallRef>,
     sessions: Vec<SessionRef>,
+    stage: Stage,
+    /// Index of the next call or session of this stage.
     next: usize,
-    copies_left: u8,
     /// When the next round of copies may begin.
     round_at: Mono,
 }
 
 impl Drain {
-    /// Ends the calls; the clients are told in the steps that follow at once.
-    pub(crate) fn begin(turn: &mut Turn<'_>, access: &Access, routing: &mut Routing) -> Self {
-        routing.end_all_calls(turn);
+    /// Begins it; all happens in the steps that follow at once.
+    pub(crate) fn begin(turn: &mut Turn<'_>, access: &Access, routing: &Routing) -> Self {
         turn.due(turn.now.mono, Due::Drain);
-        Self {
-            sessions: access.sessions().refs(),
-            next: 0,
-            copies_left: DRAIN_COPIES,
-            round_at: turn.now.mono + DRAIN_INTERVAL,
+        let (calls, now) = (routing.call_refs(), turn.now.mono);
+        // Control goes before voice: a client is told a moment after it heard its call end.
+        let round_at = if calls.is_empty() { now } else { now + DRAIN_INTERVAL };
+        Self { calls, sessions: access.sessions().refs(), stage: Stage::EndCalls, next: 0, round_at }
+    }
+
+    /// Goes on until a stage is done or the effects hold enough.
+    pub(crate) fn step(&mut self, turn: &mut Turn<'_>, access: &mut Access, routing: &mut Routing) {
+        let count = if self.stage == Stage::EndCalls { self.calls.len() } else { self.sessions.len() };
+        for _ in 0..EFFECTS_SOFT_LIMIT / 2 {
+            if self.next >= count || turn.effects.past_soft_limit() {
+                break;
+            }
+            self.one(turn, access, routing);
+            self.next += 1;
+        }
+        if self.next < count {
+            return turn.due(turn.now.mono, Due::Drain);
+        }
+        self.next = 0;
+        match self.stage {
+            Stage::EndCalls => self.begin_round(turn, DRAIN_COPIES),
+            Stage::Tell { copies_left } => self.begin_round(turn, copies_left - 1),
+            Stage::CloseSessions => turn.effects.set_drained(),
         }
     }
 
-    /// Tells some more clients, or closes some more sessions.
-    pub(crate) fn step(&mut self, turn: &mut Turn<'_>, access: &mut Access, routing: &mut Routing) {
-        let batch: Vec<SessionRef> = self.sessions.iter().skip(self.next).take(PER_STEP).copied().collect();
-        self.next += batch.len();
-        for session in batch {
-            if self.copies_left == 0 {
-                access.end(turn, routing, session, SessionEnd::Drained);
-            } else if let Some(record) = access.sessions().get(session).filter(|r| r.state == LoginState::Running) {
-                turn.answer(record.path, ServerMessage::Close(Some(record.client)));
+    /// One call or session of this stage.
+    fn one(&self, turn: &mut Turn<'_>, access: &mut Access, routing: &mut Routing) {
+        let session = self.sessions.get(self.next).copied();
+        match (self.stage, session) {
+            (Stage::EndCalls, _) => {
+                if let Some(&call) = self.calls.get(self.next) {
+                    routing.end_call(turn, call);
+                }
             }
+            (Stage::Tell { .. }, Some(session)) => {
+                let running = access.sessions().get(session).filter(|record| record.state == LoginState::Running);
+                if let Some(record) = running {
+                    turn.answer(record.path, ServerMessage::Close(Some(record.client)));
+                }
+            }
+            (Stage::CloseSessions, Some(session)) => access.end(turn, routing, session, SessionEnd::Drained),
+            (_, None) => {}
         }
-        if self.next < self.sessions.len() {
+    }
+
+    fn begin_round(&mut self, turn: &mut Turn<'_>, copies_left: u8) {
+        if copies_left == 0 {
+            self.stage = Stage::CloseSessions;
             return turn.due(turn.now.mono, Due::Drain);
         }
-        if self.copies_left == 0 {
-            return turn.effects.set_drained();
-        }
-        self.next = 0;
-        self.copies_left -= 1;
+        self.stage = Stage::Tell { copies_left };
         let at = self.round_at.max(turn.now.mono);
         self.round_at = at + DRAIN_INTERVAL;
-        turn.due(if self.copies_left == 0 { turn.now.mono } else { at }, Due::Drain);
+        turn.due(at, Due::Drain);
     }
 }

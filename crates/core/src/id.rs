@@ -2,6 +2,7 @@
 //! [`ConferenceTg`] by itself: only a subscription does that (`routing::subscription`). Source: `wire.md` §1.1, §1.7.
 
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Reads a big-endian 24-bit number ("id3"), the form of radio IDs and talkgroups on the wire.
 pub const fn id3(bytes: [u8; 3]) -> u32 {
@@ -17,7 +18,7 @@ pub const fn to_id3(value: u32) -> [u8; 3] {
 macro_rules! number {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(pub u32);
 
         impl fmt::Display for $name {
@@ -102,7 +103,7 @@ impl RadioId {
 }
 
 /// A timeslot of a client: a line with its own capacity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Slot {
     /// Timeslot 1; bit 0x80 of the DMRD bits byte clear.
     One,
@@ -137,15 +138,15 @@ impl fmt::Display for Slot {
 }
 
 /// Number of a listener, stable across reloads as long as its name is in the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListenerId(pub u16);
 
 /// Number of a session since the server's start; never used twice. What reports and logs name it by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionNo(pub u64);
 
 /// Number of a call since the server's start; never used twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallNo(pub u64);
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+mod carried;
 pub mod config;
 pub mod dmr;
 mod drain;
@@ -17,17 +18,21 @@ pub mod refusal;
 pub mod report;
 pub mod routing;
 mod seed;
+pub mod snapshot;
 pub mod table;
 pub mod time;
 mod turn;
 mod voice;
 pub mod wire;
+mod witness;
 
 pub use config::Config;
 pub use effects::Effects;
 pub use routing::TableSizes;
 pub use seed::{ScriptedSalt, Seed};
+pub use snapshot::{Snapshot, SnapshotError};
 pub use time::{Mono, Now, Span, Wall};
+pub use witness::Witness;
 
 use access::Access;
 use drain::Drain;
@@ -76,6 +81,7 @@ impl Core {
 
     /// Works off one input; what comes of it is added to `effects`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        self.shared.witness = Witness::default();
         let mut turn = Turn { now, shared: &mut self.shared, effects };
         match input {
             Input::Datagram { .. } if self.drain.is_some() => turn.refuse(Refusal::Draining),
@@ -86,15 +92,35 @@ impl Core {
             Input::Replace(config) => self.replace(now, config, effects),
             Input::Drain => {
                 if self.drain.is_none() {
-                    self.drain = Some(Drain::begin(&mut turn, &self.access, &mut self.routing));
+                    self.drain = Some(Drain::begin(&mut turn, &self.access, &self.routing));
                 }
             }
         }
     }
 
+    /// Works off a recorded datagram; what `witness` tells is not asked of the secrets. Only for replays: whoever can give
+    /// a witness can log in.
+    pub fn handle_witnessed(
+        &mut self,
+        now: Now,
+        path: Path,
+        bytes: &[u8],
+        witness: Option<Witness>,
+        effects: &mut Effects,
+    ) {
+        self.shared.testimony = witness;
+        self.handle(now, Input::Datagram { path, bytes }, effects);
+        self.shared.testimony = None;
+    }
+
     /// When [`Input::Deadline`] is wanted next.
     pub fn next_deadline(&self) -> Option<Mono> {
         self.shared.deadlines.next()
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Refusals by reason since the start.

@@ -1,87 +1,166 @@
-//! Every limit of the core, with unit and reason. Owns the numbers; never the state they bound. Source: design §8,
-//! `behaviour.md` 0.6, `wire.md` 1.3.
+//! Every limit of the core, with unit and reason, as constants and as one table that the manual is tested against. Owns the
+//! numbers; never the state they bound. Source: design §8, `behaviour.md` 0.6, `wire.md` 1.3.
 
 use crate::rate::Rate;
 use crate::time::Span;
 
-/// A stream counts as live for contention this long after its last frame (STREAM_TO).
-pub const STREAM_LIVE: Span = Span::millis(360);
-/// A stream without frames ends after this; until then it may resume.
-pub const STREAM_TIMEOUT: Span = Span::secs(5);
-/// How long an ended stream is remembered, so that late copies do not start it again.
-pub const STREAM_MEMORY: Span = Span::secs(180);
-/// A stream without frames for this long may be started again by burst A under the same id.
-pub const STREAM_RESTART: Span = Span::secs(2);
-/// After this long without an accepted frame any sequence number is accepted.
-pub const SEQUENCE_RESYNC: Span = Span::secs(1);
-/// Longest transmission.
-pub const TALK_LIMIT: Span = Span::secs(180);
-/// Frames of a stream before its rate is looked at.
-pub const RATE_GUARD_FREE_FRAMES: u64 = 18;
-/// Highest average rate of a stream, frames per second (nominal: 16.7).
-pub const RATE_GUARD_PER_SECOND: u64 = 25;
-/// Frames of a stream whose content is remembered, to recognise repeats.
-pub const RECENT_FRAMES: usize = 64;
-/// Streams remembered in all, live ones included; the one that ended first goes.
-pub const MAX_STREAMS: usize = 65_536;
-/// New streams that one slot of a client may begin: a burst, then one per second. Kerchunking is legal, flooding the
-/// stream memory is not.
-pub const STREAM_STARTS: Rate = Rate::new(8, Span::secs(1));
+/// A limit, as the manual shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Name of the constant.
+    pub name: &'static str,
+    /// Its value with its unit.
+    pub value: String,
+    /// What it bounds and why.
+    pub reason: &'static str,
+}
 
-/// A session without a valid packet for this long is closed (six pings of a client).
-pub const SESSION_TIMEOUT: Span = Span::secs(60);
-/// RPTCL is obeyed after this, unless the session shows life: a forged one must not end a call.
-pub const CLOSE_GRACE: Span = Span::secs(2);
-/// Sessions in all, over all listeners.
-pub const MAX_SESSIONS: usize = 65_536;
-/// Length of a challenge epoch; a challenge is valid for one to two of them.
-pub const CHALLENGE_EPOCH: Span = Span::secs(60);
-/// A client ID may move to another address once in this time.
-pub const TAKEOVER_INTERVAL: Span = Span::secs(10);
-/// RPTL and, apart, RPTK per source (an IPv4 address or an IPv6 /64).
-pub const LOGIN_PER_SOURCE: Rate = Rate::new(10, Span::millis(500));
-/// RPTL and, apart, RPTK per client ID and address.
-pub const LOGIN_PER_CLIENT: Rate = Rate::new(3, Span::secs(10));
-/// Failed RPTK of one client ID and address before it is ignored for [`FAILED_LOGIN_PAUSE`].
-pub const FAILED_LOGINS: u8 = 5;
-/// How long a client ID and address that guessed wrong is ignored.
-pub const FAILED_LOGIN_PAUSE: Span = Span::secs(30);
-/// MSTNAK per source.
-pub const NAK_PER_SOURCE: Rate = Rate::new(5, Span::millis(200));
-/// MSTNAK in all.
-pub const NAK_TOTAL: Rate = Rate::new(1_000, Span::millis(1));
-/// Events about strangers, in all.
-pub const STRANGER_EVENTS: Rate = Rate::new(200, Span::millis(20));
-/// Rows of four buckets in each table of strangers (64 bytes a row).
-pub const STRANGER_ROWS: usize = 2_048;
-/// OPTIONS of a session.
-pub const OPTIONS_RATE: Rate = Rate::new(5, Span::secs(1));
+/// A value that can be said with its unit.
+pub trait Said {
+    /// With `unit`, where the value has none of its own.
+    fn said(&self, unit: &str) -> String;
+}
 
-/// Static talkgroups per client and slot.
-pub const MAX_STATIC: usize = 64;
-/// User-activated talkgroups per client and slot; the oldest goes.
-pub const MAX_USER_ACTIVATED: usize = 32;
-/// Subscriptions in all.
-pub const MAX_SUBSCRIPTIONS: usize = 1_048_576;
-/// Talker alias datagrams (DMRA) passed on per call: four blocks, four times.
-pub const MAX_ALIAS_PER_CALL: u8 = 16;
+impl Said for Span {
+    fn said(&self, _unit: &str) -> String {
+        match self.as_millis() {
+            0 => format!("{} ns", self.0),
+            millis if millis % 1_000 == 0 => format!("{} s", millis / 1_000),
+            millis => format!("{millis} ms"),
+        }
+    }
+}
 
-/// Echoes at once, else busy.
-pub const MAX_ECHOES: usize = 64;
-/// Silence between the end of a call to the echo and its playback.
-pub const ECHO_DELAY: Span = Span::secs(2);
-/// How long a playback waits for its slot to become free before it is given up.
-pub const ECHO_PATIENCE: Span = Span::secs(10);
-/// Frames of one echo: the talk limit at 60 ms a frame.
-pub const ECHO_FRAMES: usize = (TALK_LIMIT.0 / FRAME_INTERVAL.0) as usize;
-/// One burst of one slot.
-pub const FRAME_INTERVAL: Span = Span::millis(60);
+impl Said for Rate {
+    fn said(&self, unit: &str) -> String {
+        format!("{}, then one per {}", self.burst, self.per_token.said(unit))
+    }
+}
 
-/// Entries of the deadline heap that one input works off.
-pub const DEADLINES_PER_TURN: usize = 256;
-/// Transmits after which the shell flushes, also inside a batch.
-pub const EFFECTS_SOFT_LIMIT: usize = 2_048;
-/// Copies of MSTCL that a client gets when the server stops.
-pub const DRAIN_COPIES: u8 = 3;
-/// Time between those copies.
-pub const DRAIN_INTERVAL: Span = Span::millis(20);
+macro_rules! whole_numbers {
+    ($($number:ty)*) => {
+        $(impl Said for $number {
+            fn said(&self, unit: &str) -> String {
+                format!("{self} {unit}").trim_end().to_owned()
+            }
+        })*
+    };
+}
+whole_numbers!(u8 u64 usize);
+
+/// Makes constants, and `limits()` that lists them.
+#[macro_export]
+macro_rules! limits {
+    ($($(#[doc = $reason:literal])+ $name:ident: $kind:ty = $value:expr $(, $unit:literal)?;)+) => {
+        $($(#[doc = $reason])+ pub const $name: $kind = $value;)+
+
+        /// Every limit of this room, in the order of the file.
+        pub fn limits() -> Vec<$crate::limits::Limit> {
+            vec![$($crate::limits::Limit {
+                name: stringify!($name),
+                value: $crate::limits::Said::said(&$name, concat!($($unit)?)),
+                reason: concat!($($reason),+).trim(),
+            },)+]
+        }
+    };
+}
+
+limits! {
+    /// A stream counts as live for contention this long after its last frame (STREAM_TO).
+    STREAM_LIVE: Span = Span::millis(360);
+    /// A stream without frames ends after this; until then it may resume.
+    STREAM_TIMEOUT: Span = Span::secs(5);
+    /// How long an ended stream is remembered, so that late copies do not start it again.
+    STREAM_MEMORY: Span = Span::secs(180);
+    /// A stream without frames for this long may be started again by burst A under the same id.
+    STREAM_RESTART: Span = Span::secs(2);
+    /// After this long without an accepted frame any sequence number is accepted.
+    SEQUENCE_RESYNC: Span = Span::secs(1);
+    /// Longest transmission.
+    TALK_LIMIT: Span = Span::secs(180);
+    /// Frames of a stream before its rate is looked at.
+    RATE_GUARD_FREE_FRAMES: u64 = 18, "frames";
+    /// Highest average rate of a stream, frames per second (nominal: 16.7).
+    RATE_GUARD_PER_SECOND: u64 = 25, "frames per second";
+    /// Frames of a stream that may come at once, whatever its average: a stall of three seconds that is caught up.
+    RATE_GUARD_BURST: Rate = Rate::new(50, Span::millis(40));
+    /// Frames of a stream whose content is remembered, to recognise repeats.
+    RECENT_FRAMES: usize = 64, "frames";
+    /// Streams remembered in all, live ones included; the one that ended first goes.
+    MAX_STREAMS: usize = 65_536, "streams";
+    /// New streams that one slot of a client may begin: a burst, then one per second. Kerchunking is legal, flooding the
+    /// stream memory is not.
+    STREAM_STARTS: Rate = Rate::new(8, Span::secs(1));
+
+    /// A session without a valid packet for this long is closed (six pings of a client).
+    SESSION_TIMEOUT: Span = Span::secs(60);
+    /// RPTCL is obeyed after this, unless the session shows life: a forged one must not end a call.
+    CLOSE_GRACE: Span = Span::secs(2);
+    /// Sessions in all, over all listeners.
+    MAX_SESSIONS: usize = 65_536, "sessions";
+    /// Length of a challenge epoch; a challenge is valid for one to two of them.
+    CHALLENGE_EPOCH: Span = Span::secs(60);
+    /// A client ID may move to another address once in this time.
+    TAKEOVER_INTERVAL: Span = Span::secs(10);
+    /// RPTL and, apart, RPTK per source (an IPv4 address or an IPv6 /64).
+    LOGIN_PER_SOURCE: Rate = Rate::new(10, Span::millis(500));
+    /// RPTL and, apart, RPTK per client ID and address.
+    LOGIN_PER_CLIENT: Rate = Rate::new(3, Span::secs(10));
+    /// Failed RPTK of one client ID and address before it is ignored for FAILED_LOGIN_PAUSE.
+    FAILED_LOGINS: u8 = 5, "answers";
+    /// After this long without another one, failed RPTK are forgotten.
+    FAILED_LOGIN_MEMORY: Span = Span::secs(600);
+    /// How long a client ID and address that guessed wrong is ignored.
+    FAILED_LOGIN_PAUSE: Span = Span::secs(30);
+    /// MSTNAK per source.
+    NAK_PER_SOURCE: Rate = Rate::new(5, Span::millis(200));
+    /// MSTNAK in all.
+    NAK_TOTAL: Rate = Rate::new(1_000, Span::millis(1));
+    /// Events about strangers, in all.
+    STRANGER_EVENTS: Rate = Rate::new(200, Span::millis(20));
+    /// Rows of four buckets in each table of strangers (64 bytes a row).
+    STRANGER_ROWS: usize = 2_048, "rows";
+    /// OPTIONS of a session.
+    OPTIONS_RATE: Rate = Rate::new(5, Span::secs(1));
+
+    /// Static talkgroups per client and slot.
+    MAX_STATIC: usize = 64, "talkgroups";
+    /// User-activated talkgroups per client and slot; the oldest goes.
+    MAX_USER_ACTIVATED: usize = 32, "talkgroups";
+    /// How far ahead a subscription's time is put into the heap of deadlines; until then it is looked at anew.
+    SUBSCRIPTION_LOOK: Span = Span::secs(60);
+    /// Subscriptions in all.
+    MAX_SUBSCRIPTIONS: usize = 1_048_576, "subscriptions";
+    /// Events about refused streams, per slot of a client.
+    REFUSAL_EVENTS: Rate = Rate::new(8, Span::secs(1));
+    /// Refused streams per slot that are remembered as told.
+    TOLD_REFUSALS: usize = 4, "streams";
+    /// Numbers under which one call is kept coded, in pairs that share a place; with more, the older of a pair goes.
+    CODED_NUMBERS: usize = 16, "numbers";
+    /// Talker alias datagrams (DMRA) passed on per call: four blocks, four times.
+    MAX_ALIAS_PER_CALL: u8 = 16, "datagrams";
+
+    /// Echoes at once, else busy.
+    MAX_ECHOES: usize = 64, "echoes";
+    /// Frames of an echo that one turn plays when it is late.
+    ECHO_FRAMES_PER_TURN: usize = 8, "frames";
+    /// Buffers of former echoes that are kept for the next ones, 120 KB each.
+    SPARE_ECHOES: usize = 8, "buffers";
+    /// Silence between the end of a call to the echo and its playback.
+    ECHO_DELAY: Span = Span::secs(2);
+    /// How long a playback waits for its slot to become free before it is given up.
+    ECHO_PATIENCE: Span = Span::secs(10);
+    /// Frames of one echo: the talk limit at 60 ms a frame.
+    ECHO_FRAMES: usize = (TALK_LIMIT.0 / FRAME_INTERVAL.0) as usize, "frames";
+    /// One burst of one slot.
+    FRAME_INTERVAL: Span = Span::millis(60);
+
+    /// Entries of the deadline heap that one input works off.
+    DEADLINES_PER_TURN: usize = 256, "entries";
+    /// Transmits after which the shell flushes, also inside a batch.
+    EFFECTS_SOFT_LIMIT: usize = 2_048, "transmits";
+    /// Copies of MSTCL that a client gets when the server stops.
+    DRAIN_COPIES: u8 = 3, "copies";
+    /// Time between those copies.
+    DRAIN_INTERVAL: Span = Span::millis(20);
+}

@@ -1,13 +1,14 @@
 //! Where a datagram came from and where an answer goes, as plain data. Owns no socket. Source: design §2 rule 6.
 
 use core::net::{IpAddr, SocketAddr};
+use serde::{Deserialize, Serialize};
 
 /// Number of a bound UDP socket, given by the shell and stable for the socket's life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SocketId(pub u16);
 
 /// The address of ours to which a datagram was sent (IP_PKTINFO, IPV6_PKTINFO), from which the answer must leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LocalIp {
     /// The system did not say: the answer leaves as the system chooses.
     #[default]
@@ -24,7 +25,7 @@ pub enum LocalIp {
 }
 
 /// The way between a client and us: answers leave on the path of the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Path {
     /// Our socket.
     pub socket: SocketId,

@@ -3,9 +3,10 @@
 
 use crate::table::TableKey;
 use crate::time::{Mono, Span};
+use serde::{Deserialize, Serialize};
 
 /// How a bucket fills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Tokens of a full bucket.
     pub burst: u32,
@@ -24,7 +25,7 @@ impl Rate {
 }
 
 /// One bucket, kept as the moment at which it will be full again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     full_at: Mono,
 }
@@ -41,15 +42,16 @@ impl Bucket {
     }
 }
 
-const WAYS: usize = 4;
+/// Places of a row.
+pub(crate) const WAYS: usize = 4;
 
 /// Small values by key, four places a row. Its memory is set when it is made and never grows: without a place for a key,
 /// the value of its row that ranks lowest makes room. Keys are bytes, because which row one falls into can be seen from
 /// outside and has to be the same on every machine.
 #[derive(Clone, Debug)]
 pub struct Rows<T> {
-    key: TableKey,
-    rows: Vec<[(u64, T); WAYS]>,
+    pub(crate) key: TableKey,
+    pub(crate) rows: Vec<[(u64, T); WAYS]>,
 }
 
 impl<T: Copy + Default> Rows<T> {
@@ -93,12 +95,12 @@ impl<T: Copy + Default> Rows<T> {
     }
 
     fn row(&self, tag: u64) -> usize {
-        (tag >> 1) as usize % self.rows.len().max(1)
+        ((tag >> 1) % self.rows.len().max(1) as u64) as usize
     }
 }
 
 /// Buckets by key, in a table of fixed size; the bucket that is fullest makes room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Buckets {
     rate: Rate,
     rows: Rows<Bucket>,

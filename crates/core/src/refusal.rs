@@ -2,11 +2,12 @@
 //! the log, `explain` and the dashboards. Owns names, sentences and counters; decides nothing. Source: design §3.
 
 use crate::wire::Malformed;
+use serde::{Deserialize, Serialize};
 
 macro_rules! refusals {
     ($($(#[$meta:meta])* $variant:ident = $name:literal, $text:literal;)*) => {
         /// Why a datagram, a login or a frame was refused.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Refusal { $(#[doc = $text] $(#[$meta])* $variant,)* }
 
         impl Refusal {
@@ -80,9 +81,11 @@ refusals! {
 }
 
 /// How often each reason occurred since the start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Refusals {
+    #[serde(with = "crate::carried::array")]
     counts: [u64; Refusal::ALL.len()],
+    #[serde(with = "crate::carried::array")]
     malformed: [u64; Malformed::COUNT],
 }
 

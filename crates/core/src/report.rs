@@ -5,6 +5,7 @@ use crate::id::{CallNo, ClientId, ConferenceTg, ListenerId, RadioId, RfTg, Sessi
 use crate::refusal::Refusal;
 use crate::time::{Span, Wall};
 use core::net::SocketAddr;
+use serde::{Deserialize, Serialize};
 
 /// Something that happened, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct ReportEvent {
 }
 
 /// A client's session, as events name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionTag {
     /// Number of the session.
     pub session: SessionNo,
@@ -27,7 +28,7 @@ pub struct SessionTag {
 }
 
 /// The identity of a call, as events name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallTag {
     /// Number of the call.
     pub call: CallNo,
@@ -46,7 +47,7 @@ pub struct CallTag {
 }
 
 /// Where a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Destination {
     /// To the subscribers of a conference.
     Conference(ConferenceTg),
@@ -57,7 +58,7 @@ pub enum Destination {
 }
 
 /// Whence a subscription came: data on it, not a second way of routing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SubscriptionSource {
     /// The configuration's statics, or the client's OPTIONS.
     Static,
@@ -95,6 +96,8 @@ pub enum SessionEnd {
     TimedOut,
     /// The client logged in anew, from the same address or another.
     LoggedInAgain,
+    /// Its RPTC could not be taken.
+    Refused,
     /// The configuration no longer admits it.
     Removed,
     /// The server stops.

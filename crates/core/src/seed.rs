@@ -10,6 +10,7 @@ use blake2::Blake2sMac;
 use blake2::digest::consts::U32;
 use blake2::digest::{KeyInit, Mac};
 use core::net::{IpAddr, SocketAddr};
+use serde::{Deserialize, Serialize};
 
 /// Where secrets come from.
 #[derive(Clone)]
@@ -47,7 +48,14 @@ impl core::fmt::Debug for Seed {
 pub(crate) struct Secrets {
     key: [u8; 32],
     scripted: Option<Vec<ScriptedSalt>>,
-    streams: u64,
+    numbers: StreamNumbers,
+}
+
+/// Stream IDs that the server gives out. They protect nothing, and a snapshot carries them on.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct StreamNumbers {
+    key: [u8; 32],
+    given: u64,
 }
 
 impl core::fmt::Debug for Secrets {
@@ -58,10 +66,22 @@ impl core::fmt::Debug for Secrets {
 
 impl Secrets {
     pub(crate) fn new(seed: Seed) -> Self {
-        match seed {
-            Seed::Key(key) => Self { key, scripted: None, streams: 0 },
-            Seed::ScriptedSalts(salts) => Self { key: [0; 32], scripted: Some(salts), streams: 0 },
-        }
+        let (key, scripted) = match seed {
+            Seed::Key(key) => (key, None),
+            Seed::ScriptedSalts(salts) => ([0; 32], Some(salts)),
+        };
+        let numbers = StreamNumbers { key: mac(&key, b"stream").finalize().into_bytes().into(), given: 0 };
+        Self { key, scripted, numbers }
+    }
+
+    /// The stream IDs given out so far, for a snapshot.
+    pub(crate) fn numbers(&self) -> &StreamNumbers {
+        &self.numbers
+    }
+
+    /// Goes on where a snapshot ended.
+    pub(crate) fn set_numbers(&mut self, numbers: StreamNumbers) {
+        self.numbers = numbers;
     }
 
     /// The challenges that are valid for `client` on `path`: the one to give out now, and the one before.
@@ -87,9 +107,18 @@ impl Secrets {
         [Some(salt(epoch)), epoch.checked_sub(1).map(salt)]
     }
 
-    /// Key of the table called `name`.
+    /// Key of the table called `name`; never leaves the process.
     pub(crate) fn table_key(&self, name: &[u8]) -> TableKey {
-        let mut mac = self.mac(b"table");
+        self.key_of(b"table", name)
+    }
+
+    /// Key of hashes that what happens depends on: a snapshot carries it, so that the same happens elsewhere.
+    pub(crate) fn working_key(&self, name: &[u8]) -> TableKey {
+        self.key_of(b"working", name)
+    }
+
+    fn key_of(&self, kind: &[u8], name: &[u8]) -> TableKey {
+        let mut mac = self.mac(kind);
         mac.update(name);
         let bytes = mac.finalize().into_bytes();
         let mut key = [0; 16];
@@ -100,9 +129,9 @@ impl Secrets {
     /// A stream ID that was not given out before; never 0.
     pub(crate) fn next_stream(&mut self) -> StreamId {
         loop {
-            self.streams += 1;
-            let mut mac = self.mac(b"stream");
-            mac.update(&self.streams.to_be_bytes());
+            self.numbers.given = self.numbers.given.wrapping_add(1);
+            let mut mac = mac(&self.numbers.key, b"id");
+            mac.update(&self.numbers.given.to_be_bytes());
             let id = StreamId::from_bytes(first_four(&mac.finalize().into_bytes()));
             if id != StreamId(0) {
                 return id;
@@ -111,10 +140,14 @@ impl Secrets {
     }
 
     fn mac(&self, purpose: &[u8]) -> Blake2sMac<U32> {
-        let mut mac = Blake2sMac::<U32>::new(&self.key.into());
-        mac.update(purpose);
-        mac
+        mac(&self.key, purpose)
     }
+}
+
+fn mac(key: &[u8; 32], purpose: &[u8]) -> Blake2sMac<U32> {
+    let mut mac = Blake2sMac::<U32>::new(&(*key).into());
+    mac.update(purpose);
+    mac
 }
 
 /// The same bytes on every machine, unlike `Hash`, whose lengths and byte order are the machine's.

@@ -2,12 +2,15 @@
 //! effect. Owns the only `HashMap` of the crate. Source: design §2 rule 1.
 #![allow(clippy::disallowed_types)]
 
+mod carried;
+
 use core::hash::{BuildHasher, Hash, Hasher};
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
 
 /// Key of the tables' hashes, derived from the server's seed: what a remote peer chooses must not be able to collide.
-#[derive(Clone, Copy)]
+#[derive(Default, Clone, Copy, Serialize, Deserialize)]
 pub struct TableKey(pub [u8; 16]);
 
 impl core::fmt::Debug for TableKey {

@@ -3,22 +3,23 @@
 
 use core::cmp::Reverse;
 use core::ops::Add;
+use serde::{Deserialize, Serialize};
 use std::collections::BinaryHeap;
 
 /// Nanoseconds of a clock that never steps back and counts suspended time (CLOCK_BOOTTIME).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mono(pub u64);
 
 /// Nanoseconds since 1970-01-01 UTC, as the system believes it; may step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wall(pub u64);
 
 /// A length of time in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span(pub u64);
 
 /// The moment of an input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Now {
     /// For timers.
     pub mono: Mono,
@@ -116,6 +117,26 @@ impl<K: Copy> Deadlines<K> {
     pub fn set(&mut self, at: Mono, key: K) {
         self.order += 1;
         self.heap.push(Reverse(Entry { at, order: self.order, key }));
+    }
+
+    /// Every entry with its place in the order of setting, in the order in which they come up.
+    pub(crate) fn in_order(&self) -> Vec<(Mono, u64, K)> {
+        let mut entries: Vec<_> = self.heap.iter().map(|Reverse(entry)| (entry.at, entry.order, entry.key)).collect();
+        entries.sort_unstable_by_key(|&(at, order, _)| (at, order));
+        entries
+    }
+
+    /// Entries that were ever set.
+    pub(crate) fn last_order(&self) -> u64 {
+        self.order
+    }
+
+    /// The heap that [`Self::in_order`] and [`Self::last_order`] tell of.
+    pub(crate) fn from_entries(entries: Vec<(Mono, u64, K)>, order: u64) -> Self {
+        let mut heap = Self::default();
+        heap.heap.extend(entries.into_iter().map(|(at, order, key)| Reverse(Entry { at, order, key })));
+        heap.order = order;
+        heap
     }
 
     /// The earliest time in the heap.

@@ -1,5 +1,6 @@
 //! What every room needs while one input is worked off: the moment, the effects, the heap of deadlines, the counters.
 
+use crate::Witness;
 use crate::effects::Effects;
 use crate::id::CallNo;
 use crate::id::SessionNo;
@@ -11,9 +12,10 @@ use crate::seed::Secrets;
 use crate::time::{Deadlines, Mono, Now};
 use crate::wire::MAX_DATAGRAM;
 use crate::wire::hbp::ServerMessage;
+use serde::{Deserialize, Serialize};
 
 /// What can be due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Due {
     /// A session's silence, or its announced end.
     Session(SessionRef),
@@ -35,13 +37,32 @@ pub(crate) struct Shared {
     pub(crate) deadlines: Deadlines<Due>,
     pub(crate) refusals: Refusals,
     pub(crate) secrets: Secrets,
+    /// What the secrets said about the input that is worked off.
+    pub(crate) witness: Witness,
+    /// What they shall have said, in a replay.
+    pub(crate) testimony: Option<Witness>,
     sessions: u64,
     calls: u64,
 }
 
 impl Shared {
     pub(crate) fn new(secrets: Secrets) -> Self {
-        Self { deadlines: Deadlines::default(), refusals: Refusals::default(), secrets, sessions: 0, calls: 0 }
+        Self::restored(secrets, Deadlines::default(), Refusals::default(), [0; 2])
+    }
+
+    /// What a snapshot carried.
+    pub(crate) fn restored(
+        secrets: Secrets,
+        deadlines: Deadlines<Due>,
+        refusals: Refusals,
+        [sessions, calls]: [u64; 2],
+    ) -> Self {
+        Self { deadlines, refusals, secrets, witness: Witness::default(), testimony: None, sessions, calls }
+    }
+
+    /// Numbers of sessions and calls given out so far.
+    pub(crate) fn given(&self) -> [u64; 2] {
+        [self.sessions, self.calls]
     }
 }
 

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod counters;
 mod endpoint;
 mod reactor;
+pub mod record;
 pub mod replay;
 mod ring;
 mod socket;

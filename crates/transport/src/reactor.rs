@@ -4,13 +4,15 @@
 use crate::clock;
 use crate::counters::{Counters, SocketCounters};
 use crate::endpoint::Endpoint;
+use crate::record::Tape;
 use crate::socket::{BoundSocket, Settings};
 use crate::sys::batch::{BATCH, ReceiveBatch, SendBatch};
 use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
 use crossbeam_channel::Receiver;
 use mio::{Events, Interest, Poll, Token, Waker};
+use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::net::SocketId;
-use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, limits};
+use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, Witness, limits};
 use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::time::Duration;
@@ -37,6 +39,10 @@ pub trait PacketPlane {
     fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects);
     /// As [`Core::next_deadline`].
     fn next_deadline(&self) -> Option<Mono>;
+    /// As [`Core::witness`]; only for recordings.
+    fn witness(&self) -> Option<Witness> {
+        None
+    }
 }
 
 impl PacketPlane for Core {
@@ -46,6 +52,10 @@ impl PacketPlane for Core {
 
     fn next_deadline(&self) -> Option<Mono> {
         Core::next_deadline(self)
+    }
+
+    fn witness(&self) -> Option<Witness> {
+        Core::witness(self)
     }
 }
 
@@ -69,6 +79,8 @@ pub struct Reactor<P = Core> {
     signals: Signals,
     commands: Receiver<Command>,
     wiring: Wiring,
+    /// Where everything is recorded, if it is.
+    tape: Option<Tape>,
     endpoints: Vec<Endpoint>,
     receiving: ReceiveBatch,
     sending: SendBatch,
@@ -104,6 +116,7 @@ impl<P: PacketPlane> Reactor<P> {
             signals,
             commands,
             wiring,
+            tape: None,
             endpoints: Vec::new(),
             receiving: ReceiveBatch::new(settings.batched),
             sending: SendBatch::new(settings.batched),
@@ -118,6 +131,12 @@ impl<P: PacketPlane> Reactor<P> {
         };
         reactor.adopt(sockets)?;
         Ok((reactor, handle))
+    }
+
+    /// Records from here on. The recording begins with a snapshot of the core as it is now, and with the sockets that
+    /// are open now.
+    pub fn record_to(&mut self, tape: Tape) {
+        self.tape = Some(tape);
     }
 
     /// Runs until the orderly end, by SIGTERM, SIGINT or [`Command::Drain`]; a second signal ends it at once. After the
@@ -252,6 +271,9 @@ impl<P: PacketPlane> Reactor<P> {
         };
         if let Some((path, bytes)) = endpoint.admit(&incoming) {
             self.plane.handle(now, Input::Datagram { path, bytes }, &mut self.effects);
+            if let Some(tape) = &mut self.tape {
+                tape.came(now, &path, bytes, self.plane.witness());
+            }
             if self.effects.past_soft_limit() {
                 self.carry_out(now);
             }
@@ -263,6 +285,9 @@ impl<P: PacketPlane> Reactor<P> {
         let active = matches!(self.stage, Stage::Running | Stage::Draining(_));
         if active && self.plane.next_deadline().is_some_and(|at| at <= now.mono) {
             self.plane.handle(now, Input::Deadline, &mut self.effects);
+            if let Some(tape) = &mut self.tape {
+                tape.deadline(now);
+            }
             self.carry_out(now);
         }
     }
@@ -286,11 +311,15 @@ impl<P: PacketPlane> Reactor<P> {
             endpoint.follow(self.poll.registry(), token(endpoint.id), now.mono);
         }
         self.advance(now.mono);
+        if let Some(tape) = &mut self.tape {
+            tape.turn_ends();
+        }
     }
 
     /// Puts what the core wants where it belongs and forgets it.
     fn carry_out(&mut self, now: Now) {
         self.drained |= self.effects.drained();
+        self.record_transmits(now);
         let mut index = 0;
         for transmit in self.effects.transmits() {
             let id = transmit.path.socket;
@@ -313,6 +342,15 @@ impl<P: PacketPlane> Reactor<P> {
         self.effects.clear();
     }
 
+    fn record_transmits(&mut self, now: Now) {
+        let Some(tape) = &mut self.tape else { return };
+        for transmit in self.effects.transmits() {
+            let mut buffer = [0; FRAME_LEN];
+            let length = self.effects.render(transmit, &mut buffer);
+            tape.sent(now, &transmit.path, buffer.get(..length).unwrap_or_default());
+        }
+    }
+
     /// Begins the orderly end. From here on the core sees no datagrams.
     fn drain(&mut self, now: Now) {
         if self.stage != Stage::Running {
@@ -322,6 +360,9 @@ impl<P: PacketPlane> Reactor<P> {
         self.notify(Notice::DrainStarted);
         self.endpoints.iter_mut().for_each(Endpoint::stop_receiving);
         self.plane.handle(now, Input::Drain, &mut self.effects);
+        if let Some(tape) = &mut self.tape {
+            tape.drain(now);
+        }
         self.carry_out(now);
     }
 
@@ -358,6 +399,9 @@ impl<P: PacketPlane> Reactor<P> {
             return;
         }
         let now = clock::now();
+        if let Some(tape) = &mut self.tape {
+            tape.replace(now, &config);
+        }
         self.plane.handle(now, Input::Replace(config), &mut self.effects);
         self.carry_out(now);
         for endpoint in self.endpoints.iter_mut().filter(|endpoint| close.contains(&endpoint.id)) {
@@ -384,12 +428,16 @@ impl<P: PacketPlane> Reactor<P> {
 
     fn adopt_one(&mut self, bound: BoundSocket) -> io::Result<()> {
         let id = bound.id();
+        let local = bound.local_addr();
         if self.endpoints.iter().any(|endpoint| endpoint.id == id) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("there are two sockets number {}", id.0)));
         }
         let mut endpoint = Endpoint::new(bound);
         endpoint.register(self.poll.registry(), token(id))?;
         self.endpoints.push(endpoint);
+        if let Some(tape) = &mut self.tape {
+            tape.socket(id, local);
+        }
         Ok(())
     }
 

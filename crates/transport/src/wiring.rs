@@ -40,6 +40,8 @@ pub enum Notice {
     Replaced,
     /// The new sockets could not be taken over; all is as it was.
     ReplaceRefused(io::Error),
+    /// The recording was ended by an error; everything else goes on.
+    RecordingEnded(io::Error),
     /// SIGUSR1 or [`Command::Counters`]: what was counted so far.
     Counters(Box<Counters>),
 }

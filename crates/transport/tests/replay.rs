@@ -47,6 +47,10 @@ fn capture(name: &str) -> Capture {
     Capture::open(&path(&format!("{name}.pcap"))).unwrap()
 }
 
+/// What `ragchew decode` alone can use: no client logs in.
+const WITHOUT_SESSION: [&str; 4] =
+    ["dmrgateway_local-side", "fbp5_adn-adn", "obp1_adn-hblink4", "obp1_hblink3-hblink3"];
+
 fn play(name: &str, capture: &Capture) -> Result<Replay, SceneError> {
     let passphrase = if name == RESTARTED { "inner-pass" } else { "bench-pass" };
     let config = default_config(capture, None, Passphrase::new(passphrase.as_bytes()))?;
@@ -62,6 +66,8 @@ fn every_capture_of_the_directory_is_replayed_and_has_a_golden() {
     let mut found: Vec<_> = fs::read_dir(path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
     found.sort();
     let mut expected: Vec<_> = CAPTURES.iter().flat_map(|c| [format!("{c}.golden"), format!("{c}.pcap")]).collect();
+    expected.extend(CAPTURES.iter().map(|c| format!("{c}.decode")));
+    expected.extend(WITHOUT_SESSION.iter().flat_map(|c| [format!("{c}.decode"), format!("{c}.pcap")]));
     expected.push("README.md".to_owned());
     expected.sort();
     assert_eq!(found, expected.iter().map(std::ffi::OsString::from).collect::<Vec<_>>());

@@ -77,6 +77,9 @@ impl Keeper {
             }
             Notice::DrainStarted => self.log.line(Level::Info, "stopping: calls are ended and clients told"),
             Notice::DrainCutShort(why) => self.log.line(Level::Warning, format!("stopped before all was said: {why}")),
+            Notice::RecordingEnded(error) => {
+                self.log.line(Level::Error, format!("the recording was ended, everything else goes on: {error}"));
+            }
             Notice::Counters(counters) => say_counters(&self.log, &counters),
         }
     }

@@ -22,12 +22,18 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(name: &str, config: &str) -> Self {
+        Self::start_with(name, config, &[])
+    }
+
+    /// With further words on the command line.
+    pub(crate) fn start_with(name: &str, config: &str, words: &[&str]) -> Self {
         let dir = std::env::temp_dir().join(format!("ragchew-run-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("ragchew.yaml"), config).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_ragchew"))
             .args(["--config", "ragchew.yaml", "--state", "state"])
+            .args(words)
             .current_dir(&dir)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,9 +2,10 @@
 //! numbers are. Source: `behaviour.md` 6.1 and S-194 to S-202.
 
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// What a match means; no match means the opposite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Listed numbers are admitted.
     Permit,
@@ -13,7 +14,7 @@ pub enum Action {
 }
 
 /// An access control list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acl {
     action: Action,
     ranges: Vec<(u32, u32)>,

@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 use crate::report::{SessionEnd, SessionTag, What};
 use crate::routing::Routing;
 use crate::routing::station::StationInfo;
+use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::{ConfigView, ServerMessage, Slots, login_hash};
 use subtle::ConstantTimeEq;
@@ -32,7 +33,7 @@ impl Access {
         if let Err(why) = self.admits(listener, client) {
             return self.refuse_login(turn, listener, path, client, why);
         }
-        if let [Some(salt), _] = turn.shared.secrets.salts(client, path, now) {
+        if let [Some(salt), _] = turn.salts(client, path) {
             turn.answer(*path, ServerMessage::challenge(salt));
             if self.strangers.may_tell(now) {
                 turn.report(What::LoginStarted { listener: listener.id, client, remote: path.remote });
@@ -54,7 +55,8 @@ impl Access {
         if client == ClientId::PROBE {
             return self.refuse_login(turn, listener, path, client, Refusal::StatusProbe);
         }
-        if self.is_repeated_answer(listener, path, client, hash) {
+        let digest = turn.digest(self.text_key, hash);
+        if self.is_repeated_answer(listener, path, client, digest) {
             return turn.answer(*path, ServerMessage::acknowledge(client));
         }
         if self.strangers.is_ignored(client, path.remote, now) {
@@ -72,7 +74,7 @@ impl Access {
         }
         self.strangers.succeeded(client, path.remote);
         match self.make_room(turn, listener, routing, path, client) {
-            Ok(took_over) => self.admit(turn, listener, path, client, hash, took_over),
+            Ok(took_over) => self.admit(turn, listener, path, client, digest, took_over),
             Err(why) => self.refuse_login(turn, listener, path, client, why),
         }
     }
@@ -90,12 +92,12 @@ impl Access {
         let Some(session) = self.sessions.find(listener.id, client) else {
             return self.nak(turn, path, client, Refusal::NoSession);
         };
-        let digest = self.text_key.hash_bytes(&[config.bytes()]);
-        let Some(record) = self.sessions.get_mut(session) else { return };
-        if !record.path.same_endpoint(path) {
+        if !self.sessions.get(session).is_some_and(|record| record.path.same_endpoint(path)) {
             return self.nak(turn, path, client, Refusal::OtherAddress);
         }
-        record.alive(turn.now.mono);
+        self.note_path(turn, routing, session, path);
+        let digest = self.config_key.hash_bytes(&[config.bytes()]);
+        let Some(record) = self.sessions.get_mut(session) else { return };
         if record.config != Some(digest) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
                 return turn.refuse(Refusal::OptionsRate);
@@ -107,7 +109,14 @@ impl Access {
     }
 
     /// An RPTC without room for what it must say: the login is over.
-    pub(super) fn bad_config(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+    pub(super) fn bad_config(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        routing: &mut Routing,
+        path: &Path,
+        client: ClientId,
+    ) {
         let session = self.sessions.find(listener.id, client);
         let waiting = session.filter(|&session| {
             self.sessions
@@ -115,7 +124,7 @@ impl Access {
                 .is_some_and(|r| r.state == LoginState::Authenticated && r.path.same_endpoint(path))
         });
         if let Some(session) = waiting {
-            self.sessions.remove(session);
+            self.end(turn, routing, session, SessionEnd::Refused);
         }
         self.refuse_login(turn, listener, path, client, Refusal::BadConfig);
     }
@@ -134,13 +143,13 @@ impl Access {
     }
 
     /// Whether this is the RPTK again that let the session in: its answer was lost.
-    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
+    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, digest: u64) -> bool {
         let record = self.sessions.find(listener.id, client).and_then(|session| self.sessions.get(session));
-        record.is_some_and(|record| record.path.same_endpoint(path) && bool::from(record.accepted.ct_eq(hash)))
+        record.is_some_and(|record| record.path.same_endpoint(path) && record.accepted == Some(digest))
     }
 
     /// Ends what the ID had before: silently at the same address, with MSTCL at another one, and that not too often.
-    /// Returns whether the ID moved.
+    /// Returns when the ID moved last.
     fn make_room(
         &mut self,
         turn: &mut Turn<'_>,
@@ -148,20 +157,21 @@ impl Access {
         routing: &mut Routing,
         path: &Path,
         client: ClientId,
-    ) -> Result<bool, Refusal> {
-        let Some(old) = self.sessions.find(listener.id, client) else { return Ok(false) };
-        let Some(record) = self.sessions.get(old) else { return Ok(false) };
+    ) -> Result<Option<Mono>, Refusal> {
+        let Some(old) = self.sessions.find(listener.id, client) else { return Ok(None) };
+        let Some(record) = self.sessions.get(old) else { return Ok(None) };
         let (who, from, took_over) = (record.tag(), record.path, record.took_over);
         let moves = !from.same_endpoint(path);
         if moves && took_over.is_some_and(|at| turn.now.mono.since(at) < TAKEOVER_INTERVAL) {
             return Err(Refusal::TakeoverTooSoon);
         }
         self.end(turn, routing, old, SessionEnd::LoggedInAgain);
-        if moves {
-            turn.answer(from, ServerMessage::Close(Some(client)));
-            turn.report(What::Moved { who, from: from.remote, to: path.remote });
+        if !moves {
+            return Ok(took_over);
         }
-        Ok(moves)
+        self.farewell(turn, from, client);
+        turn.report(What::Moved { who, from: from.remote, to: path.remote });
+        Ok(Some(turn.now.mono))
     }
 
     fn admit(
@@ -170,8 +180,8 @@ impl Access {
         listener: &Listener,
         path: &Path,
         client: ClientId,
-        hash: &[u8; 32],
-        took_over: bool,
+        digest: u64,
+        took_over: Option<Mono>,
     ) {
         let now = turn.now.mono;
         let armed = now + SESSION_TIMEOUT;
@@ -182,14 +192,15 @@ impl Access {
             client,
             path: *path,
             state: LoginState::Authenticated,
-            accepted: *hash,
+            accepted: Some(digest),
             heard: now,
             closing: None,
             armed,
             close_armed: None,
-            took_over: took_over.then_some(now),
+            took_over,
             config: None,
             options: None,
+            asked: None,
             key: None,
             options_bucket: Bucket::default(),
             settings: Settings::of(listener, client),
@@ -236,13 +247,10 @@ impl Access {
 }
 
 /// Whether `hash` answers the challenge of this epoch or of the one before.
-fn is_right(turn: &Turn<'_>, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
-    let passphrase = listener.passphrase_of(client).expose();
-    let mut right = false;
-    for salt in turn.shared.secrets.salts(client, path, turn.now.mono).into_iter().flatten() {
-        right |= bool::from(login_hash(salt, passphrase).ct_eq(hash));
-    }
-    right
+fn is_right(turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId, hash: &[u8; 32]) -> bool {
+    let passphrase = listener.passphrase_of(client);
+    let fits = |salt| bool::from(login_hash(salt, passphrase.expose()).ct_eq(hash));
+    turn.is_right(client, path, |salt| !passphrase.is_label() && fits(salt))
 }
 
 /// A simplex hotspot only uses slot 2 and discards slot 1 (`wire.md` 1.4). The field of slots is trusted first: software

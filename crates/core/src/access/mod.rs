@@ -17,36 +17,60 @@ use crate::refusal::Refusal;
 use crate::report::{SessionEnd, What};
 use crate::routing::Routing;
 use crate::seed::Secrets;
-use crate::table::TableKey;
+use crate::table::{TableFull, TableKey};
 use crate::time::Mono;
 use crate::turn::{Due, Turn};
 use crate::wire::Malformed;
 use crate::wire::hbp::{ClientMessage, DmrdView, ServerMessage, TalkerAliasMessage};
 use options::Options;
+use serde::{Deserialize, Serialize};
 use session::{LoginState, Sessions};
 use strangers::Strangers;
 
 /// The access side: all listeners and sessions.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Access {
     sessions: Sessions,
     strangers: Strangers,
     /// Listener of each socket, by socket number.
     by_socket: Vec<Option<u16>>,
-    /// Hashes of texts that a session sent, to recognise them when they come again.
+    /// Digests of RPTC, to recognise one that comes again.
+    config_key: TableKey,
+    /// Digests of answers and OPTIONS, which hold secrets: the key never leaves the process.
+    #[serde(skip)]
     text_key: TableKey,
+    /// What is recognised by [`Self::text_key`], so that a snapshot meets its seed again.
+    text_mark: u64,
 }
 
 impl Access {
     pub(crate) fn new(config: &Config, secrets: &Secrets) -> Self {
+        let text_key = secrets.table_key(b"texts");
         let mut access = Self {
             sessions: Sessions::new(secrets),
             strangers: Strangers::new(secrets),
             by_socket: Vec::new(),
-            text_key: secrets.table_key(b"texts"),
+            config_key: secrets.working_key(b"descriptions"),
+            text_key,
+            text_mark: mark_of(text_key),
         };
         access.index_sockets(config);
         access
+    }
+
+    /// Gives the tables of a snapshot their keys.
+    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.text_key = secrets.table_key(b"texts");
+        self.sessions.settle(secrets)
+    }
+
+    /// After [`Self::settle`]: forgets what only another seed could recognise.
+    pub(crate) fn meet_seed(&mut self) {
+        let mark = mark_of(self.text_key);
+        if mark != self.text_mark {
+            self.text_mark = mark;
+            self.sessions.forget_digests();
+        }
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {
@@ -65,7 +89,7 @@ impl Access {
         let Some(listener) = self.listener(config, &path) else { return turn.refuse(Refusal::UnknownSocket) };
         let message = match ClientMessage::parse(bytes) {
             Ok(message) => message,
-            Err(why) => return self.malformed(turn, listener, &path, bytes, why),
+            Err(why) => return self.malformed(turn, listener, routing, &path, bytes, why),
         };
         match message {
             ClientMessage::Frame(frame) => self.frame(turn, listener, routing, &path, &frame),
@@ -117,14 +141,7 @@ impl Access {
     fn ping(&mut self, turn: &mut Turn<'_>, listener: &Listener, routing: &mut Routing, path: &Path, client: ClientId) {
         match self.running(listener.id, path, client) {
             Ok(session) => {
-                if let Some(record) = self.sessions.get_mut(session) {
-                    record.alive(turn.now.mono);
-                    if record.path != *path {
-                        // The client reaches us by another address of ours: voice has to leave from there.
-                        record.path = *path;
-                        routing.repath(session, *path);
-                    }
-                }
+                self.note_path(turn, routing, session, path);
                 turn.answer(*path, ServerMessage::Pong(client));
             }
             // This is how clients come back after a restart: in 10 s in place of 60 (`wire.md` 6, trap 6).
@@ -162,16 +179,16 @@ impl Access {
             Ok(session) => session,
             Err(why) => return self.nak(turn, path, client, why),
         };
+        self.note_path(turn, routing, session, path);
         let key = self.text_key;
         let Some(record) = self.sessions.get_mut(session) else { return };
-        record.alive(turn.now.mono);
-        let digest = key.hash_bytes(&[text]);
+        let digest = turn.digest(key, text);
         if record.options != Some(digest) && !options::is_blank(text) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
                 return turn.refuse(Refusal::OptionsRate);
             }
             let options = Options::parse(text);
-            let shown = options.key.as_deref().map(|shown| key.hash_bytes(&[shown]));
+            let shown = turn.key_digest(key, options.key.as_deref());
             let who = record.tag();
             if record.key.is_some() && record.key != shown {
                 turn.refuse(Refusal::OptionsKey);
@@ -181,6 +198,8 @@ impl Access {
                 record.options = Some(digest);
                 record.settings.apply(&options);
                 turn.report(options_event(record, options.voided));
+                let asked = record.asked.take().unwrap_or_default();
+                record.asked = Some(Box::new(asked.then(options)));
                 routing.configure(turn, session, &record.settings);
             }
         }
@@ -214,11 +233,29 @@ impl Access {
     }
 
     /// An RPTC too short to be one is answered, everything else that is malformed is not.
-    fn malformed(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, bytes: &[u8], why: Malformed) {
+    fn malformed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        listener: &Listener,
+        routing: &mut Routing,
+        path: &Path,
+        bytes: &[u8],
+        why: Malformed,
+    ) {
         turn.shared.refusals.count_malformed(why);
         let client = bytes.get(4..).and_then(|rest| rest.first_chunk()).copied().map(ClientId::from_bytes);
         if let (Malformed::ConfigLength, Some(client)) = (why, client) {
-            self.bad_config(turn, listener, path, client);
+            self.bad_config(turn, listener, routing, path, client);
+        }
+    }
+
+    /// Notes a sign of life, and the address of ours by which the client reaches us now: voice has to leave from there.
+    fn note_path(&mut self, turn: &Turn<'_>, routing: &mut Routing, session: SessionRef, path: &Path) {
+        let Some(record) = self.sessions.get_mut(session) else { return };
+        record.alive(turn.now.mono);
+        if record.path != *path {
+            record.path = *path;
+            routing.repath(session, *path);
         }
     }
 
@@ -292,9 +329,18 @@ impl Access {
         let Some(record) = self.sessions.remove(session) else { return };
         routing.detach(turn, session);
         if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed) {
-            turn.answer(record.path, ServerMessage::Close(Some(record.client)));
+            self.farewell(turn, record.path, record.client);
         }
         turn.report(What::Disconnected { who: record.tag(), remote: record.path.remote, cause });
+    }
+
+    /// Says MSTCL where it can do no harm: clients do not check the ID in it, so at an address where another session runs it
+    /// would log out that one.
+    fn farewell(&mut self, turn: &mut Turn<'_>, path: Path, client: ClientId) {
+        if self.sessions.is_live(&path.remote) {
+            return turn.refuse(Refusal::FromLiveAddress);
+        }
+        turn.answer(path, ServerMessage::Close(Some(client)));
     }
 
     /// Takes a new configuration: sessions that it no longer admits end, the others keep what their OPTIONS gave them or
@@ -313,14 +359,10 @@ impl Access {
                 continue;
             };
             kept += 1;
-            let fresh = settings::Settings::of(listener, record.client);
-            record.settings = match record.options {
-                None => fresh,
-                // OPTIONS stay on top; what they cannot name follows the configuration.
-                Some(_) => {
-                    settings::Settings { maps: fresh.maps, hang_time: fresh.hang_time, ..record.settings.clone() }
-                }
-            };
+            record.settings = settings::Settings::of(listener, record.client);
+            if let Some(asked) = &record.asked {
+                record.settings.apply(asked);
+            }
             if record.state == LoginState::Running {
                 routing.configure(turn, session, &record.settings);
             }
@@ -347,6 +389,10 @@ impl Access {
         let at = self.by_socket.get(usize::from(path.socket.0)).copied().flatten()?;
         config.listeners.get(usize::from(at))
     }
+}
+
+fn mark_of(key: TableKey) -> u64 {
+    key.hash_bytes(&[b"whose digests are these"])
 }
 
 fn options_event(record: &session::AccessSession, voided: u16) -> What {

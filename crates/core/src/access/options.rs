@@ -5,9 +5,10 @@
 use crate::config::{Language, UaTimer, may_be_dialled, may_be_static};
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::MAX_STATIC;
+use serde::{Deserialize, Serialize};
 
 /// A talkgroup asked for: on `slot`, `rf_tg` is `conference`; the two numbers differ in HBlink4's form `net:slot:local`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Wanted {
     /// Slot on RF.
     pub slot: Slot,
@@ -18,7 +19,7 @@ pub struct Wanted {
 }
 
 /// What a text asks for; `None` leaves the former value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Static talkgroups of both slots, each once, in the order asked for; at most [`MAX_STATIC`] per slot on RF.
     /// A text without any clears the statics.
@@ -54,6 +55,24 @@ impl Options {
             }
         }
         items.into_options()
+    }
+}
+
+impl Options {
+    /// What both ask for, one after the other: the later statics, and what the later text does not name from this one.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        Self {
+            statics: later.statics,
+            dial: later.dial.or(self.dial),
+            ua_timer: later.ua_timer.or(self.ua_timer),
+            single: later.single.or(self.single),
+            ident: later.ident.or(self.ident),
+            ident_tg: later.ident_tg.or(self.ident_tg),
+            language: later.language.or(self.language),
+            key: None,
+            voided: later.voided,
+        }
     }
 }
 
@@ -181,7 +200,8 @@ impl Options {
             let (mut count, mut twice) = (0, false);
             same_line.for_each(|w| {
                 count += 1;
-                twice |= w.rf_tg == one.rf_tg;
+                // One number a conference: what a slot hears twice it hears once.
+                twice |= w.rf_tg == one.rf_tg || w.conference == one.conference;
             });
             if twice {
                 continue;

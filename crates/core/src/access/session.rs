@@ -1,6 +1,7 @@
 //! The live relations with clients: who is logged in, from where, since when alive. Owns the table of sessions with its
 //! two indexes (listener and ID; live addresses); decides no answers and routes nothing. Source: design §2, R-020 to R-029.
 
+use crate::access::options::Options;
 use crate::access::settings::Settings;
 use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
@@ -9,13 +10,14 @@ use crate::rate::Bucket;
 use crate::refs::SessionRef;
 use crate::report::SessionTag;
 use crate::seed::Secrets;
-use crate::table::Table;
+use crate::table::{Table, TableFull};
 use crate::time::Mono;
 use core::net::SocketAddr;
+use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 
 /// How far a login is. There is no state for a challenge: those are stateless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum LoginState {
     /// The passphrase was right; waiting for RPTC.
     Authenticated,
@@ -24,15 +26,15 @@ pub(crate) enum LoginState {
 }
 
 /// One client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AccessSession {
     pub(crate) number: SessionNo,
     pub(crate) listener: ListenerId,
     pub(crate) client: ClientId,
     pub(crate) path: Path,
     pub(crate) state: LoginState,
-    /// The RPTK that let it in: a retransmission of it is answered alike.
-    pub(crate) accepted: [u8; 32],
+    /// Keyed hash of the RPTK that let it in: a retransmission of it is answered alike.
+    pub(crate) accepted: Option<u64>,
     /// Last valid packet.
     pub(crate) heard: Mono,
     /// Announced end (RPTCL), unless life is seen before.
@@ -49,6 +51,8 @@ pub(crate) struct AccessSession {
     pub(crate) options: Option<u64>,
     /// Keyed hash of the KEY that later OPTIONS must show.
     pub(crate) key: Option<u64>,
+    /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too.
+    pub(crate) asked: Option<Box<Options>>,
     pub(crate) options_bucket: Bucket,
     pub(crate) settings: Settings,
 }
@@ -73,7 +77,7 @@ impl AccessSession {
 }
 
 /// All sessions.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sessions {
     records: SlotMap<SessionRef, AccessSession>,
     by_client: Table<(ListenerId, ClientId), SessionRef>,
@@ -188,8 +192,24 @@ impl Sessions {
         Some(record)
     }
 
-    /// Every session, in the order of their places: the same on every machine.
+    /// Every session, in the order of their logins. Not that of their places: a restored table gives those out otherwise.
     pub(crate) fn refs(&self) -> Vec<SessionRef> {
-        self.records.keys().collect()
+        let mut refs: Vec<_> = self.records.iter().map(|(session, record)| (record.number, session)).collect();
+        refs.sort_unstable();
+        refs.into_iter().map(|(_, session)| session).collect()
+    }
+
+    /// Gives the tables of a snapshot their keys.
+    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.by_client.settle(secrets.table_key(b"sessions"), MAX_SESSIONS)?;
+        self.live.settle(secrets.table_key(b"live addresses"), MAX_SESSIONS)
+    }
+
+    /// Forgets what was told by the secrets of another seed: nobody can repeat those texts, and a KEY is shown anew.
+    pub(crate) fn forget_digests(&mut self) {
+        for record in self.records.values_mut() {
+            (record.accepted, record.key) = (None, None);
+            record.options = record.options.map(|_| 0);
+        }
     }
 }

@@ -5,9 +5,10 @@ use crate::access::options::{Options, Wanted};
 use crate::config::{Language, Listener, TgMap, UaTimer};
 use crate::id::{ClientId, ConferenceTg, RfTg, Slot};
 use crate::time::Span;
+use serde::{Deserialize, Serialize};
 
 /// The settings of one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Static talkgroups, in order.
     pub(crate) statics: Vec<Wanted>,

@@ -3,14 +3,15 @@
 
 use crate::id::ClientId;
 use crate::limits::{
-    FAILED_LOGIN_PAUSE, FAILED_LOGINS, LOGIN_PER_CLIENT, LOGIN_PER_SOURCE, NAK_PER_SOURCE, NAK_TOTAL, STRANGER_EVENTS,
-    STRANGER_ROWS,
+    FAILED_LOGIN_MEMORY, FAILED_LOGIN_PAUSE, FAILED_LOGINS, LOGIN_PER_CLIENT, LOGIN_PER_SOURCE, NAK_PER_SOURCE,
+    NAK_TOTAL, STRANGER_EVENTS, STRANGER_ROWS,
 };
 use crate::net::SourcePrefix;
 use crate::rate::{Bucket, Buckets, Rows};
 use crate::seed::Secrets;
 use crate::time::Mono;
 use core::net::SocketAddr;
+use serde::{Deserialize, Serialize};
 
 /// The two steps of a login that cost a hash; each is limited for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +22,22 @@ pub(crate) enum Step {
     Answer,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Failures {
     count: u8,
+    last: Mono,
     ignored_until: Mono,
 }
 
 /// The buckets of one step.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Steps {
     per_source: Buckets,
     per_client: Buckets,
 }
 
 /// Limits of strangers.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Strangers {
     challenges: Steps,
     answers: Steps,
@@ -47,7 +49,7 @@ pub(crate) struct Strangers {
 
 impl Strangers {
     pub(crate) fn new(secrets: &Secrets) -> Self {
-        let buckets = |name: &[u8], rate| Buckets::new(secrets.table_key(name), rate, STRANGER_ROWS);
+        let buckets = |name: &[u8], rate| Buckets::new(secrets.working_key(name), rate, STRANGER_ROWS);
         Self {
             challenges: Steps {
                 per_source: buckets(b"challenges per source", LOGIN_PER_SOURCE),
@@ -60,7 +62,7 @@ impl Strangers {
             naks: buckets(b"refusals per source", NAK_PER_SOURCE),
             all_naks: Bucket::default(),
             events: Bucket::default(),
-            failures: Rows::new(secrets.table_key(b"failures"), STRANGER_ROWS),
+            failures: Rows::new(secrets.working_key(b"failures"), STRANGER_ROWS),
         }
     }
 
@@ -88,10 +90,14 @@ impl Strangers {
     /// Notes a wrong passphrase.
     pub(crate) fn failed(&mut self, client: ClientId, remote: SocketAddr, now: Mono) {
         let who = client_and_source(client, remote);
-        let Some(failures) = self.failures.entry(&who, |f| f.ignored_until.0 + u64::from(f.count)) else { return };
+        let Some(failures) = self.failures.entry(&who, |f| f.ignored_until.max(f.last).0) else { return };
+        if now.since(failures.last) >= FAILED_LOGIN_MEMORY {
+            failures.count = 0;
+        }
         failures.count += 1;
+        failures.last = now;
         if failures.count >= FAILED_LOGINS {
-            *failures = Failures { count: 0, ignored_until: now + FAILED_LOGIN_PAUSE };
+            *failures = Failures { count: 0, last: now, ignored_until: now + FAILED_LOGIN_PAUSE };
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::hamming::HAMMING_16_11;
 use super::{Burst, FecError, Lcss, LinkControl, crc};
+use serde::{Deserialize, Serialize};
 
 /// Rows of the matrix; column 0 is bit 15, the last row is the sum of the others.
 type Matrix = [u16; 8];
@@ -46,7 +47,7 @@ pub fn decode(fragments: [u32; 4]) -> Result<LinkControl, FecError> {
 }
 
 /// Gathers the fragments of one stream into LCs. Create one per stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmbeddedLcAssembler {
     fragments: [u32; 3],
     have: u8,

@@ -5,6 +5,7 @@ use super::{
     Burst, ColourCode, DataType, Emb, FecError, InfoBits, Lcss, LinkControl, SlotType, SyncPattern, VocoderFrame, bptc,
     embedded_lc, reed_solomon,
 };
+use serde::{Deserialize, Serialize};
 
 /// Which burst carries the full LC; the parity masks differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,12 +48,25 @@ pub fn decode(info: InfoBits, carrier: LcCarrier) -> Result<LinkControl, FecErro
 }
 
 /// Everything that one LC puts into the bursts of a stream, computed once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "LinkControl", into = "LinkControl")]
 pub struct FullLcCoding {
     header: InfoBits,
     terminator: InfoBits,
     fragments: [u32; 4],
     lc: LinkControl,
+}
+
+impl From<LinkControl> for FullLcCoding {
+    fn from(lc: LinkControl) -> Self {
+        Self::new(lc)
+    }
+}
+
+impl From<FullLcCoding> for LinkControl {
+    fn from(coding: FullLcCoding) -> Self {
+        coding.lc()
+    }
 }
 
 impl FullLcCoding {

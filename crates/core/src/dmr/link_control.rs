@@ -2,6 +2,7 @@
 //! on the air is `full_lc` and `embedded_lc`. Source: `wire.md` 5.5.
 
 use crate::id::{RadioId, RfTg};
+use serde::{Deserialize, Serialize};
 
 /// Full link control opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +45,7 @@ impl Flco {
 }
 
 /// An LC, bytes in order of transmission. Service options, destination and source mean something only in voice LCs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LinkControl(pub [u8; 9]);
 
 impl LinkControl {

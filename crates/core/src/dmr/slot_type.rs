@@ -2,9 +2,10 @@
 //! Source: `wire.md` 5.3.
 
 use super::FecError;
+use serde::{Deserialize, Serialize};
 
 /// Colour code of a repeater or hotspot, 0–15.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ColourCode(u8);
 
 impl ColourCode {

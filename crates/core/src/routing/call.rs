@@ -10,9 +10,10 @@ use crate::routing::memory::StreamKey;
 use crate::routing::presentation::Presentation;
 use crate::routing::progress::Progress;
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 
 /// Where a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Route {
     /// To the subscribers of a conference.
     Conference(ConferenceRef),
@@ -23,7 +24,7 @@ pub(crate) enum Route {
 }
 
 /// One call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) tag: CallTag,
     pub(crate) session: SessionRef,

@@ -2,13 +2,15 @@
 //! recipients cost. Source: `behaviour.md` 3.6 to 3.9, S-105 to S-119, S-138.
 
 use super::Routing;
-use super::call::Route;
-use super::station::{Bid, Feed};
-use crate::id::Slot;
+use super::call::{Call, Route};
+use super::station::{Bid, Feed, Line};
+use crate::id::{ClientId, Slot};
+use crate::net::Path;
 use crate::refs::{CallRef, ConferenceRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::turn::Turn;
 use crate::wire::hbp::{BurstIndex, DmrdView, FrameKind, TalkerAliasMessage};
+use slotmap::SlotMap;
 
 /// How a line comes into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,43 +36,49 @@ impl Routing {
         let Some(members) = self.subscriptions.conference(conference).map(|c| &c.members) else { return };
         let Some(record) = self.calls.get_mut(call) else { return };
         record.presentation.begin_frame(frame);
-        let now = turn.now.mono;
-        let feed = Feed::Call(call);
+        let (speaker, speaking_slot) = (record.session, record.slot);
+        let own_tg = (!record.presentation.is_foreign()).then_some(record.tag.rf_tg);
+        let (feed, source, now) = (Feed::Call(call), record.tag.source, turn.now.mono);
         let mut untouched = None;
         for member in members {
-            if member.session == record.session && (!self.policy.self_other_slot || member.slot == record.slot) {
+            if member.session == speaker && (!self.policy.self_other_slot || member.slot == speaking_slot) {
                 continue;
             }
             let Some(station) = self.stations.get_mut(member.session) else { continue };
             let (path, client) = (station.info.path, station.info.who.client);
             let (hears, hang_time) = (station.info.hears[member.slot.index()], station.hang_time);
             if !hears {
-                turn.shared.refusals.count(Refusal::SlotNotServed);
+                turn.refuse(Refusal::SlotNotServed);
                 continue;
             }
             let line = station.line_mut(member.slot);
-            let bid = Bid { feed, rf_tg: member.rf_tg, source: record.tag.source };
+            let bid = Bid { feed, rf_tg: member.rf_tg, source };
             if let Err(why) = line.admits(bid, hang_time, now) {
                 // Whoever lost the line to somebody else comes back at the start of a superframe. Another number of this
                 // same call on this line is not a loss.
                 if line.sent.is_some_and(|sent| sent.rf_tg == member.rf_tg) {
                     line.hang_up(feed);
                 }
-                turn.shared.refusals.count(why);
+                turn.refuse(why);
                 continue;
             }
-            let entry = if line.hears(feed) { Entry::Now } else { entry(frame.kind(), first) };
-            if entry == Entry::Later {
-                turn.shared.refusals.count(Refusal::AwaitsSuperframe);
-                continue;
+            if !line.hears(feed) {
+                let entry = entry(frame.kind(), first);
+                if entry == Entry::Later {
+                    turn.refuse(Refusal::AwaitsSuperframe);
+                    continue;
+                }
+                let receiver = Receiver { path, client, slot: member.slot };
+                end_former(&mut self.calls, turn, line, receiver);
+                if let (Entry::AfterHeader, Some(record)) = (entry, self.calls.get_mut(call)) {
+                    let header = record.presentation.header(turn.effects, frame, member.rf_tg);
+                    turn.effects.push_voice(path, header, client, member.slot);
+                }
             }
-            if entry == Entry::AfterHeader {
-                let header = record.presentation.header(turn.effects, frame, member.rf_tg);
-                turn.effects.push_voice(path, header, client, member.slot);
-            }
-            let shared = if member.rf_tg == record.presentation.rf_tg() {
+            let shared = if Some(member.rf_tg) == own_tg {
                 *untouched.get_or_insert_with(|| turn.effects.push_frame(frame.to_frame()))
             } else {
+                let Some(record) = self.calls.get_mut(call) else { return };
                 record.presentation.mapped(turn.effects, frame, member.rf_tg)
             };
             turn.effects.push_voice(path, shared, client, member.slot);
@@ -97,6 +105,25 @@ impl Routing {
                 turn.effects.push_control(station.info.path, &message);
             }
         }
+    }
+}
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receiver {
+    pub(super) path: Path,
+    pub(super) client: ClientId,
+    pub(super) slot: Slot,
+}
+
+/// A line that goes over to another call hears the former one end first: that one fell silent without a terminator.
+pub(super) fn end_former(calls: &mut SlotMap<CallRef, Call>, turn: &mut Turn<'_>, line: &mut Line, to: Receiver) {
+    let (Some(feed @ Feed::Call(former)), Some(sent)) = (line.feed, line.sent) else { return };
+    line.hang_up(feed);
+    if let Some(record) = calls.get_mut(former) {
+        let seq = record.progress.next_seq();
+        let frame = record.presentation.terminator(turn.effects, sent.rf_tg, seq);
+        turn.effects.push_voice(to.path, frame, to.client, to.slot);
     }
 }
 

@@ -6,6 +6,7 @@ use super::call::Route;
 use super::station::Feed;
 use crate::id::{RfTg, Slot};
 use crate::refs::{CallRef, ConferenceRef, SessionRef};
+use crate::refusal::Refusal;
 use crate::report::{CallEnd, What};
 use crate::turn::{Due, Turn};
 
@@ -41,10 +42,9 @@ impl Routing {
         turn.report(What::CallEnded { call: tag, cause, duration, frames, lost, reordered });
         match self.calls.get_mut(call) {
             Some(record) if cause == CallEnd::TooLong => {
+                // Its entry in the heap goes on to wait for its silence.
                 record.too_long = true;
-                record.route = Route::Nowhere(crate::refusal::Refusal::TooLongCall);
-                let at = record.deadline();
-                turn.due(at, Due::Call(call));
+                record.route = Route::Nowhere(Refusal::TooLongCall);
             }
             _ => self.release(call),
         }
@@ -71,6 +71,10 @@ impl Routing {
         let silent = record.last + crate::limits::STREAM_TIMEOUT <= turn.now.mono;
         let cause = if silent { CallEnd::Timeout } else { CallEnd::TooLong };
         self.finish(turn, call, cause);
+        if let Some(record) = self.calls.get(call) {
+            let at = record.deadline();
+            turn.due(at, Due::Call(call));
+        }
     }
 
     /// Ends the delivery of a call to one line, with a terminator of our own.

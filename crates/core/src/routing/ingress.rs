@@ -64,9 +64,14 @@ impl Routing {
             return self.refuse(turn, session, frame, why);
         }
         let former = self.stations.get(session).and_then(|station| station.line(frame.slot()).speaking);
-        if let Some(former) = former {
-            self.finish(turn, former, CallEnd::Replaced);
-        }
+        // The end of the former call may take away, in single mode, what this one was about to use.
+        let meaning = match former {
+            Some(former) => {
+                self.finish(turn, former, CallEnd::Replaced);
+                self.meaning(session, frame.slot(), rf_tg)
+            }
+            None => meaning,
+        };
         if let Some(call) = self.open(turn, session, frame, meaning, conference) {
             self.go_on(turn, call, frame, true);
         }
@@ -117,12 +122,8 @@ impl Routing {
         conference: ConferenceTg,
     ) -> Option<CallRef> {
         let (slot, rf_tg, now) = (frame.slot(), RfTg(frame.destination_raw()), turn.now.mono);
-        let joined = match meaning {
-            Meaning::Subscribed { active, .. } => active,
-            _ => false,
-        };
         let joins = match meaning {
-            Meaning::Subscribed { .. } | Meaning::Joins(_) if !joined => Some(conference),
+            Meaning::Joins(conference) => Some(conference),
             _ => None,
         };
         let waits = joins.is_some() && self.policy.first_call == FirstCall::ActivateOnly;
@@ -187,7 +188,11 @@ impl Routing {
         let now = turn.now.mono;
         let Some(record) = self.calls.get_mut(call) else { return };
         let hash = self.frame_key.hash_bytes(&[&[frame.seq(), frame.bits()], frame.burst()]);
-        let verdict = record.progress.accept(frame.seq(), hash, now);
+        let mut verdict = record.progress.accept(frame.seq(), hash, now);
+        if frame.kind() == FrameKind::Terminator && verdict == Err(Refusal::RateGuard) {
+            // Whoever heard the call is to hear it end.
+            verdict = Ok(());
+        }
         if matches!(verdict, Err(Refusal::Duplicate | Refusal::Late)) {
             return verdict.err().into_iter().for_each(|why| turn.refuse(why));
         }
@@ -214,8 +219,12 @@ impl Routing {
         if frame.kind() == FrameKind::Terminator {
             return self.release(call);
         }
-        if let Some(record) = self.calls.get_mut(call) {
-            record.last = turn.now.mono;
+        let Some(record) = self.calls.get_mut(call) else { return };
+        record.last = turn.now.mono;
+        let passed = Passed { at: turn.now.mono, rf_tg: record.tag.rf_tg, source: record.tag.source };
+        if let Some(station) = self.stations.get_mut(record.session) {
+            // The slot is in use, though nothing of it passes.
+            station.line_mut(record.slot).received = Some(passed);
         }
     }
 
@@ -235,10 +244,9 @@ impl Routing {
         let who = station.info.who;
         let line = station.line_mut(frame.slot());
         let silent = matches!(why, Refusal::AfterEnd | Refusal::StrayTerminator | Refusal::IdleFrame);
-        if silent || line.reported == Some((frame.stream(), why)) {
+        if silent || !line.tells(frame.stream(), why, turn.now.mono) {
             return;
         }
-        line.reported = Some((frame.stream(), why));
         turn.report(What::CallRefused {
             who,
             stream: frame.stream(),

@@ -6,7 +6,7 @@ use super::station::Feed;
 use crate::access::options::Wanted;
 use crate::access::settings::Settings;
 use crate::id::{ConferenceTg, RfTg, Slot};
-use crate::limits::MAX_USER_ACTIVATED;
+use crate::limits::{MAX_USER_ACTIVATED, STREAM_TIMEOUT, SUBSCRIPTION_LOOK};
 use crate::refs::{SessionRef, SubscriptionRef};
 use crate::refusal::Refusal;
 use crate::report::{SubscriptionEnd, SubscriptionSource, What};
@@ -23,8 +23,8 @@ pub(super) const ECHO_TG: ConferenceTg = ConferenceTg(9990);
 /// What a talkgroup on RF means to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Its subscription says so; `active` unless single mode has paused it.
-    Subscribed { subscription: SubscriptionRef, conference: ConferenceTg, active: bool },
+    /// Its subscription says so, though single mode may have paused it.
+    Subscribed(ConferenceTg),
     /// A conference that keying up joins.
     Joins(ConferenceTg),
     /// The echo.
@@ -37,7 +37,7 @@ impl Meaning {
     /// The conference under which the stream is remembered.
     pub(super) fn conference(self, rf_tg: RfTg) -> ConferenceTg {
         match self {
-            Self::Subscribed { conference, .. } | Self::Joins(conference) => conference,
+            Self::Subscribed(conference) | Self::Joins(conference) => conference,
             Self::Echo => ECHO_TG,
             Self::Nowhere => ConferenceTg(rf_tg.0),
         }
@@ -48,10 +48,10 @@ impl Routing {
     /// What `rf_tg` means on a line: first its subscriptions, then the special numbers (`behaviour.md` 1.9).
     pub(super) fn meaning(&self, session: SessionRef, slot: Slot, rf_tg: RfTg) -> Meaning {
         let found = self.subscriptions.find(session, slot, rf_tg);
-        if let Some((subscription, record)) = found.and_then(|s| Some((s, self.subscriptions.get(s)?))) {
+        if let Some(record) = found.and_then(|subscription| self.subscriptions.get(subscription)) {
             return match record.conference_tg {
                 ECHO_TG => Meaning::Echo,
-                conference => Meaning::Subscribed { subscription, conference, active: record.is_active() },
+                conference => Meaning::Subscribed(conference),
             };
         }
         match rf_tg.0 {
@@ -78,7 +78,7 @@ impl Routing {
                         if user {
                             record.until = None;
                         }
-                        if changed {
+                        if changed && record.is_active() {
                             self.report_begin(turn, subscription);
                         }
                     }
@@ -218,13 +218,15 @@ impl Routing {
         }
     }
 
-    /// Sees to it that the heap has an entry for the subscription's time.
+    /// Sees to it that the heap has an entry for the subscription's time, or for a look at it on the way there: a talkgroup
+    /// that goes long before its time must not leave an entry behind for as long.
     fn arm(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {
         let Some(record) = self.subscriptions.get_mut(subscription) else { return };
         let Some(until) = record.until else { return };
-        if record.armed.is_none_or(|armed| until < armed) {
-            record.armed = Some(until);
-            turn.due(until, Due::Subscription(subscription));
+        let at = until.min(turn.now.mono + SUBSCRIPTION_LOOK);
+        if record.armed.is_none_or(|armed| at < armed) {
+            record.armed = Some(at);
+            turn.due(at, Due::Subscription(subscription));
         }
     }
 
@@ -235,19 +237,22 @@ impl Routing {
             return;
         }
         record.armed = None;
-        match record.until {
-            // While its own client speaks on it nothing ends; the end of the call sets the time anew.
-            Some(until) if until <= turn.now.mono && !record.speaking => {
-                if record.is_active() {
-                    self.drop_subscription(turn, subscription, SubscriptionEnd::Expired);
-                } else {
-                    record.until = None;
-                    self.resume(turn, subscription);
-                }
-            }
-            Some(_) if !record.speaking => self.arm(turn, subscription),
-            _ => {}
+        // While its own client speaks on it nothing ends; the end of the call sets the time anew.
+        let Some(until) = record.until.filter(|_| !record.speaking) else { return };
+        if until > turn.now.mono {
+            return self.arm(turn, subscription);
         }
+        if record.is_active() {
+            return self.drop_subscription(turn, subscription, SubscriptionEnd::Expired);
+        }
+        let line = self.stations.get(record.session).map(|station| station.line(record.slot));
+        if line.is_some_and(|line| line.speaking.is_some()) {
+            // A paused one does not come back into its client's own transmission.
+            record.until = Some(turn.now.mono + STREAM_TIMEOUT);
+            return self.arm(turn, subscription);
+        }
+        record.until = None;
+        self.resume(turn, subscription);
     }
 
     fn report_begin(&self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {

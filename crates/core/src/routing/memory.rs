@@ -7,16 +7,17 @@ use crate::limits::{MAX_STREAMS, STREAM_LIVE, STREAM_MEMORY, STREAM_RESTART};
 use crate::refusal::Refusal;
 use crate::report::CallEnd;
 use crate::seed::Secrets;
-use crate::table::Table;
+use crate::table::{Table, TableFull};
 use crate::time::Mono;
 use crate::wire::hbp::{BurstIndex, FrameKind};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// What identifies a call in the network.
 pub(crate) type StreamKey = (StreamId, ConferenceTg);
 
 /// Where a stream enters. A client that logs in again is the same origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
     pub(crate) listener: ListenerId,
     pub(crate) client: ClientId,
@@ -26,7 +27,7 @@ pub(crate) struct Origin {
 /// Streams for which there is room from the start.
 const USUAL_STREAMS: usize = 1_024;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Ended {
     at: Mono,
     last_frame: Mono,
@@ -34,25 +35,32 @@ struct Ended {
     soft: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Known {
     origin: Origin,
     ended: Option<Ended>,
 }
 
 /// The streams that are known.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StreamMemory {
     known: Table<StreamKey, Known>,
-    /// Ended streams in the order of their ends.
+    /// Ended streams in the order of their ends; one that began again stands here for each of its ends.
     ended: VecDeque<(Mono, StreamKey)>,
+    /// Whether somebody will come for the oldest end.
+    armed: bool,
 }
 
 impl StreamMemory {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         let mut known = Table::new(secrets.table_key(b"streams"), MAX_STREAMS);
         known.reserve(USUAL_STREAMS);
-        Self { known, ended: VecDeque::with_capacity(USUAL_STREAMS) }
+        Self { known, ended: VecDeque::with_capacity(USUAL_STREAMS), armed: false }
+    }
+
+    /// Gives the table of a snapshot its key.
+    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.known.settle(secrets.table_key(b"streams"), MAX_STREAMS)
     }
 
     /// Whether a frame of `kind` may begin a call of `key` from `origin`.
@@ -96,9 +104,14 @@ impl StreamMemory {
         let known = self.known.get_mut(&key)?;
         let soft = matches!(cause, CallEnd::Timeout | CallEnd::SessionEnded);
         known.ended = Some(Ended { at: now, last_frame: now, soft });
-        let was_empty = self.ended.is_empty();
+        if self.ended.len() >= MAX_STREAMS {
+            if let Some((at, oldest)) = self.ended.pop_front() {
+                self.forget(at, &oldest);
+            }
+        }
         self.ended.push_back((now, key));
-        was_empty.then(|| now + STREAM_MEMORY)
+        let armed = core::mem::replace(&mut self.armed, true);
+        (!armed).then(|| now + STREAM_MEMORY)
     }
 
     /// Forgets what ended long ago; when to come again.
@@ -110,6 +123,7 @@ impl StreamMemory {
             self.ended.pop_front();
             self.forget(at, &key);
         }
+        self.armed = false;
         None
     }
 

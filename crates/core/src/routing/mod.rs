@@ -21,18 +21,19 @@ use crate::net::Path;
 use crate::refs::{CallRef, SessionRef};
 use crate::report::CallEnd;
 use crate::seed::Secrets;
-use crate::table::TableKey;
+use crate::table::{TableFull, TableKey};
 use crate::time::Mono;
 use crate::turn::Turn;
 use crate::voice::echo::Echoes;
 use call::Call;
 use memory::StreamMemory;
+use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 use station::{Line, Station, StationInfo, Stations};
 use subscription::Subscriptions;
 
 /// The routing state of the server.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Routing {
     policy: Policy,
     stations: Stations,
@@ -72,8 +73,14 @@ impl Routing {
             calls: SlotMap::with_key(),
             memory: StreamMemory::new(secrets),
             echoes: Echoes::default(),
-            frame_key: secrets.table_key(b"frames"),
+            frame_key: secrets.working_key(b"frames"),
         }
+    }
+
+    /// Gives the tables of a snapshot their keys.
+    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.subscriptions.settle(secrets)?;
+        self.memory.settle(secrets)
     }
 
     pub(crate) fn set_policy(&mut self, policy: Policy) {
@@ -139,12 +146,16 @@ impl Routing {
         self.memory.expire(now)
     }
 
-    /// Ends every call, for the orderly end.
-    pub(crate) fn end_all_calls(&mut self, turn: &mut Turn<'_>) {
-        let calls: Vec<CallRef> = self.calls.keys().collect();
-        for call in calls {
-            self.finish(turn, call, CallEnd::SessionEnded);
-        }
+    /// Every call, in the order of their beginnings: a restored table gives places out otherwise.
+    pub(crate) fn call_refs(&self) -> Vec<CallRef> {
+        let mut calls: Vec<_> = self.calls.iter().map(|(call, record)| (record.tag.call, call)).collect();
+        calls.sort_unstable();
+        calls.into_iter().map(|(_, call)| call).collect()
+    }
+
+    /// Ends a call because the server stops.
+    pub(crate) fn end_call(&mut self, turn: &mut Turn<'_>, call: CallRef) {
+        self.finish(turn, call, CallEnd::SessionEnded);
     }
 
     pub(crate) fn fill_sizes(&self, sizes: &mut TableSizes) {

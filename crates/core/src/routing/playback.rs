@@ -3,9 +3,10 @@
 
 use super::Routing;
 use super::call::Route;
+use super::deliver::{Receiver, end_former};
 use super::station::{Bid, Feed};
 use crate::id::Slot;
-use crate::limits::FRAME_INTERVAL;
+use crate::limits::{ECHO_FRAMES_PER_TURN, FRAME_INTERVAL};
 use crate::refs::{EchoRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::What;
@@ -22,6 +23,11 @@ impl Routing {
                 return Route::Nowhere(Refusal::EchoBusy);
             }
             self.end_echo(former);
+        }
+        let other = self.stations.get(session).and_then(|station| station.line(frame.slot().other()).echo);
+        if other.is_some() {
+            // One at a time for each client: there are not enough for everybody's both slots.
+            return Route::Nowhere(Refusal::EchoBusy);
         }
         let Some(echo) = self.echoes.open(session, frame) else { return Route::Nowhere(Refusal::EchoBusy) };
         if let Some(station) = self.stations.get_mut(session) {
@@ -62,6 +68,7 @@ impl Routing {
         if let Stage::Waiting { until } = echo.stage {
             match free {
                 Ok(()) => {
+                    end_former(&mut self.calls, turn, line, Receiver { path, client: who.client, slot: echo.slot });
                     let frames = echo.begin(now);
                     turn.report(What::EchoStarted { who, slot: echo.slot, rf_tg: echo.rf_tg, frames });
                 }
@@ -74,7 +81,9 @@ impl Routing {
                 }
             }
         }
-        while let Some(frame) = echo.next_frame(now) {
+        // After a standstill of the machine not everything that is overdue comes in one turn.
+        for _ in 0..ECHO_FRAMES_PER_TURN {
+            let Some(frame) = echo.next_frame(now) else { break };
             match free {
                 Ok(()) => {
                     let shared = turn.effects.push_frame(frame);

@@ -9,25 +9,31 @@ use crate::dmr::{
 };
 use crate::effects::{Effects, FRAME_LEN};
 use crate::id::{ClientId, RadioId, RfTg, Slot, StreamId};
+use crate::limits::CODED_NUMBERS;
 use crate::routing::rewrite;
 use crate::wire::hbp::{BurstIndex, Dmrd, DmrdView, FrameKind};
+use serde::{Deserialize, Serialize};
 
-/// Numbers under which one call is kept coded at once; with more, the oldest coding is made anew when it is needed.
-const VARIANTS: usize = 4;
+/// Numbers that share a place pairwise.
+const PAIRS: usize = CODED_NUMBERS / 2;
 
 /// A call under one number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Variant {
     rf_tg: RfTg,
     coding: FullLcCoding,
-    /// The frame of this turn, shared by its receivers.
+    /// The turn in which it was used last, and to which the following belong.
+    turn: u32,
+    /// The frame of the turn, shared by its receivers.
+    #[serde(skip)]
     frame: Option<u32>,
-    /// The header of this turn for those who join late.
+    /// The header of the turn for those who join late.
+    #[serde(skip)]
     header: Option<u32>,
 }
 
 /// The LC of a call and what it is sent as.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Presentation {
     stream: StreamId,
     source: RadioId,
@@ -36,8 +42,11 @@ pub(crate) struct Presentation {
     head: [u8; 3],
     header_heard: bool,
     colour_code: ColourCode,
-    variants: [Option<Variant>; VARIANTS],
-    oldest: usize,
+    variants: [[Option<Variant>; 2]; PAIRS],
+    /// Number of the frame that is being delivered.
+    turn: u32,
+    /// Its LC speaks of another call than its DMRD does.
+    foreign: bool,
     /// Some receiver knows the talkgroup under another number: only then is the embedded LC listened to.
     mapped: bool,
     keep_alias: bool,
@@ -52,15 +61,16 @@ pub(crate) struct Presentation {
 impl Presentation {
     /// The presentation of a call that begins with `frame`.
     pub(crate) fn new(frame: &DmrdView<'_>, policy: &Policy) -> Self {
-        let mut presentation = Self {
+        Self {
             stream: frame.stream(),
             source: frame.source(),
             rf_tg: RfTg(frame.destination_raw()),
             head: [0, 0, policy.late_entry_options],
             header_heard: false,
             colour_code: ColourCode::ONE,
-            variants: [None; VARIANTS],
-            oldest: 0,
+            variants: [[None; 2]; PAIRS],
+            turn: 0,
+            foreign: false,
             mapped: false,
             keep_alias: policy.mapped_alias == MappedAlias::Keep,
             assembler: EmbeddedLcAssembler::new(),
@@ -68,26 +78,30 @@ impl Presentation {
             superframe: 0,
             last_index: 0,
             shown_alias: None,
-        };
-        presentation.learn_header(frame);
-        presentation
+        }
     }
 
     /// Takes note of an accepted frame before it is delivered.
     pub(crate) fn begin_frame(&mut self, frame: &DmrdView<'_>) {
-        for variant in self.variants.iter_mut().flatten() {
-            (variant.frame, variant.header) = (None, None);
-        }
+        self.turn = self.turn.wrapping_add(1);
+        self.foreign = false;
         match frame.kind() {
-            FrameKind::VoiceHeader if !self.header_heard => self.learn_header(frame),
+            FrameKind::VoiceHeader => self.read_lc(frame, LcCarrier::Header),
+            FrameKind::Terminator => self.read_lc(frame, LcCarrier::Terminator),
             FrameKind::Voice(index) => self.begin_burst(index, frame),
             _ => {}
         }
     }
 
+    /// Whether the frame must be made anew even under its own number: radios believe the LC, and this one speaks of another
+    /// call, or of a private one (`behaviour.md` 3.2).
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
     /// The frame as `rf_tg`, made once a turn.
     pub(crate) fn mapped(&mut self, effects: &mut Effects, frame: &DmrdView<'_>, rf_tg: RfTg) -> u32 {
-        self.mapped = true;
+        self.mapped |= rf_tg != self.rf_tg;
         let alias = self.shown_alias.and_then(|block| self.alias.get(block).copied().flatten());
         let variant = self.variant(rf_tg);
         if let Some(made) = variant.frame {
@@ -139,22 +153,24 @@ impl Presentation {
         )
     }
 
-    /// The IDs always come from DMRD, the rest from the header when it can be read (`wire.md` 5.6, trap 17).
-    fn learn_header(&mut self, frame: &DmrdView<'_>) {
-        if frame.kind() != FrameKind::VoiceHeader {
+    /// The IDs always come from DMRD, the rest from the first header that can be read (`wire.md` 5.6, trap 17).
+    fn read_lc(&mut self, frame: &DmrdView<'_>, carrier: LcCarrier) {
+        let burst = Burst(*frame.burst());
+        let Ok(lc) = full_lc::decode(burst.info(), carrier) else { return };
+        let ours =
+            lc.flco() == Flco::GroupVoice && lc.destination() == self.rf_tg.to_bytes() && lc.source() == self.source;
+        self.foreign = !ours;
+        if carrier == LcCarrier::Terminator || self.header_heard {
             return;
         }
-        let burst = Burst(*frame.burst());
+        self.header_heard = true;
         if let Ok(slot_type) = burst.slot_type() {
             self.colour_code = slot_type.colour_code;
         }
-        if let Ok(lc) = full_lc::decode(burst.info(), LcCarrier::Header) {
-            let [flco, fid, options, ..] = lc.0;
-            // A group call has the FLCO of one, whatever its header says.
-            self.head = [flco & 0xC0, fid, options];
-            self.header_heard = true;
-            self.variants = [None; VARIANTS];
-        }
+        let [flco, fid, options, ..] = lc.0;
+        // A group call has the FLCO of one, whatever its header says.
+        self.head = [flco & 0xC0, fid, options];
+        self.variants = [[None; 2]; PAIRS];
     }
 
     fn begin_burst(&mut self, index: BurstIndex, frame: &DmrdView<'_>) {
@@ -184,32 +200,27 @@ impl Presentation {
         self.alias.iter().enumerate().filter(|(_, block)| block.is_some()).nth(turn).map(|(at, _)| at)
     }
 
+    /// The call under `rf_tg`: coded before, or now in place of the one of its pair that was not used for longer.
     fn variant(&mut self, rf_tg: RfTg) -> &mut Variant {
-        let known = self.variants.iter().position(|v| v.is_some_and(|v| v.rf_tg == rf_tg));
-        let at = known.unwrap_or_else(|| {
-            let free = self.variants.iter().position(Option::is_none);
-            free.unwrap_or_else(|| {
-                self.oldest = (self.oldest + 1) % VARIANTS;
-                self.oldest
-            })
-        });
-        let head = self.head;
-        let source = self.source;
+        let turn = self.turn;
+        let ([d0, d1, d2], [s0, s1, s2]) = (rf_tg.to_bytes(), self.source.to_bytes());
+        let [h0, h1, h2] = self.head;
         let fresh = || {
-            let ([d0, d1, d2], [s0, s1, s2]) = (rf_tg.to_bytes(), source.to_bytes());
-            let lc = LinkControl([head[0], head[1], head[2], d0, d1, d2, s0, s1, s2]);
-            Variant { rf_tg, coding: FullLcCoding::new(lc), frame: None, header: None }
+            let lc = LinkControl([h0, h1, h2, d0, d1, d2, s0, s1, s2]);
+            Variant { rf_tg, coding: FullLcCoding::new(lc), turn, frame: None, header: None }
         };
-        let place = &mut self.variants[at % VARIANTS];
-        if known.is_none() {
+        let [first, second] = &mut self.variants[rf_tg.0 as usize % PAIRS];
+        let is_it = |place: &Option<Variant>| place.is_some_and(|variant| variant.rf_tg == rf_tg);
+        let age = |place: &Option<Variant>| place.map_or(u32::MAX, |variant| turn.wrapping_sub(variant.turn));
+        let place = if is_it(first) || (!is_it(second) && age(first) >= age(second)) { first } else { second };
+        if !is_it(place) {
             *place = None;
         }
-        place.get_or_insert_with(fresh)
-    }
-
-    /// The talkgroup as the speaker knows it.
-    pub(crate) fn rf_tg(&self) -> RfTg {
-        self.rf_tg
+        let variant = place.get_or_insert_with(fresh);
+        if variant.turn != turn {
+            (variant.turn, variant.frame, variant.header) = (turn, None, None);
+        }
+        variant
     }
 }
 

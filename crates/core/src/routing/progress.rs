@@ -1,12 +1,14 @@
 //! How a stream gets on: sequence numbers modulo 256, losses, repeats, and its rate. Judges one frame at a time; knows
 //! nothing of who speaks or hears. Source, `behaviour.md` 3.4, S-120 to S-127.
 
-use crate::limits::{RATE_GUARD_FREE_FRAMES, RATE_GUARD_PER_SECOND, RECENT_FRAMES, SEQUENCE_RESYNC};
+use crate::limits::{RATE_GUARD_BURST, RATE_GUARD_FREE_FRAMES, RATE_GUARD_PER_SECOND, RECENT_FRAMES, SEQUENCE_RESYNC};
+use crate::rate::Bucket;
 use crate::refusal::Refusal;
 use crate::time::{Mono, Span};
+use serde::{Deserialize, Serialize};
 
 /// Counters and memory of one stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Progress {
     started: Mono,
     last: Option<(u8, Mono)>,
@@ -15,13 +17,16 @@ pub(crate) struct Progress {
     accepted: u32,
     lost: u32,
     reordered: u32,
+    burst: Bucket,
     /// Hashes of the last frames, each at the place of its sequence number.
+    #[serde(with = "crate::carried::array")]
     recent: [u64; RECENT_FRAMES],
 }
 
 impl Progress {
     pub(crate) fn new(started: Mono) -> Self {
-        Self { started, last: None, seen: 0, accepted: 0, lost: 0, reordered: 0, recent: [0; RECENT_FRAMES] }
+        let recent = [0; RECENT_FRAMES];
+        Self { started, last: None, seen: 0, accepted: 0, lost: 0, reordered: 0, burst: Bucket::default(), recent }
     }
 
     /// Judges the frame with sequence number `seq` whose content (sequence number included) hashes to `hash`.
@@ -55,7 +60,11 @@ impl Progress {
         Ok(())
     }
 
-    fn is_too_fast(&self, now: Mono) -> bool {
+    /// Too fast on the average, or too much at once: what a slow stream has saved up is not paid out.
+    fn is_too_fast(&mut self, now: Mono) -> bool {
+        if !self.burst.take(RATE_GUARD_BURST, now) {
+            return true;
+        }
         let elapsed = u128::from(now.since(self.started).0);
         self.seen > RATE_GUARD_FREE_FRAMES
             && u128::from(self.seen) * u128::from(Span::secs(1).0) > u128::from(RATE_GUARD_PER_SECOND) * elapsed
@@ -139,5 +148,14 @@ mod tests {
         // 41 frames are 25 a second after 1.64 s.
         assert!(!passed(&mut progress, 40, 1_639));
         assert!(passed(&mut progress, 41, 1_680));
+    }
+
+    #[test]
+    fn what_a_slow_stream_saves_up_is_not_paid_out_at_once() {
+        let mut progress = Progress::new(Mono(0));
+        let minute = Mono(0) + Span::secs(60);
+        assert_eq!(progress.accept(0, 1, Mono(0)), Ok(()));
+        let passed = (0..200u64).filter(|&n| progress.accept(n as u8 + 1, n + 2, minute).is_ok()).count();
+        assert_eq!(passed, 50);
     }
 }

@@ -3,17 +3,18 @@
 //! else. Source: `behaviour.md` 3.7, R-100, R-101.
 
 use crate::id::{RadioId, RfTg, Slot, StreamId};
-use crate::limits::STREAM_LIVE;
+use crate::limits::{REFUSAL_EVENTS, STREAM_LIVE, TOLD_REFUSALS};
 use crate::net::Path;
 use crate::rate::Bucket;
 use crate::refs::{CallRef, EchoRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::SessionTag;
 use crate::time::{Mono, Span};
+use serde::{Deserialize, Serialize};
 use slotmap::SecondaryMap;
 
 /// What access tells of a client that begins to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct StationInfo {
     pub(crate) who: SessionTag,
     pub(crate) path: Path,
@@ -22,7 +23,7 @@ pub(crate) struct StationInfo {
 }
 
 /// A running client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Station {
     pub(crate) info: StationInfo,
     pub(crate) hang_time: Span,
@@ -35,7 +36,7 @@ pub(crate) struct Station {
 pub(crate) type Stations = SecondaryMap<SessionRef, Station>;
 
 /// Who is being delivered to a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Feed {
     /// A call of some client.
     Call(CallRef),
@@ -44,7 +45,7 @@ pub(crate) enum Feed {
 }
 
 /// A talkgroup and when its last frame passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Passed {
     pub(crate) at: Mono,
     pub(crate) rf_tg: RfTg,
@@ -52,7 +53,7 @@ pub(crate) struct Passed {
 }
 
 /// One slot of a client.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Its own user's call, until that has ended.
     pub(crate) speaking: Option<CallRef>,
@@ -66,8 +67,10 @@ pub(crate) struct Line {
     pub(crate) echo: Option<EchoRef>,
     /// How fast its user may begin calls.
     pub(crate) starts: Bucket,
-    /// The refused stream that was last reported, and why.
-    pub(crate) reported: Option<(StreamId, Refusal)>,
+    /// How fast its refused streams may be told of.
+    pub(crate) told_bucket: Bucket,
+    /// The refused streams that were told of last, and why.
+    pub(crate) told: [Option<(StreamId, Refusal)>; TOLD_REFUSALS],
 }
 
 /// What wants to be delivered to a line.
@@ -108,6 +111,19 @@ impl Line {
     pub(crate) fn send(&mut self, bid: Bid, now: Mono) {
         self.feed = Some(bid.feed);
         self.sent = Some(Passed { at: now, rf_tg: bid.rf_tg, source: bid.source });
+    }
+
+    /// Whether a refusal is to be told: once per stream and reason, and not faster than its rate.
+    pub(crate) fn tells(&mut self, stream: StreamId, why: Refusal, now: Mono) -> bool {
+        let new = !self.told.contains(&Some((stream, why)));
+        let tells = new && self.told_bucket.take(REFUSAL_EVENTS, now);
+        if tells {
+            self.told.rotate_right(1);
+            if let Some(first) = self.told.first_mut() {
+                *first = Some((stream, why));
+            }
+        }
+        tells
     }
 
     /// Whether `feed` is being delivered.

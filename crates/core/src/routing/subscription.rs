@@ -7,12 +7,13 @@ use crate::limits::MAX_SUBSCRIPTIONS;
 use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
 use crate::seed::Secrets;
-use crate::table::Table;
+use crate::table::{Table, TableFull};
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 use slotmap::{SecondaryMap, SlotMap};
 
 /// Membership of one (client, slot, talkgroup on RF) in one conference.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Subscription {
     pub(crate) session: SessionRef,
     pub(crate) slot: Slot,
@@ -43,7 +44,7 @@ impl Subscription {
 }
 
 /// One recipient of a conference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Member {
     pub(crate) session: SessionRef,
     pub(crate) slot: Slot,
@@ -52,7 +53,7 @@ pub(crate) struct Member {
 }
 
 /// A talkgroup of the network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Conference {
     pub(crate) tg: ConferenceTg,
     /// Active subscriptions, in recorded order.
@@ -68,7 +69,7 @@ pub(crate) struct Conference {
 pub(crate) struct TooMany;
 
 /// All subscriptions and conferences.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Subscriptions {
     records: SlotMap<SubscriptionRef, Subscription>,
     conferences: SlotMap<ConferenceRef, Conference>,
@@ -86,6 +87,12 @@ impl Subscriptions {
             by_key: Table::new(secrets.table_key(b"subscriptions"), MAX_SUBSCRIPTIONS),
             by_line: SecondaryMap::new(),
         }
+    }
+
+    /// Gives the tables of a snapshot their keys.
+    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.by_tg.settle(secrets.table_key(b"conferences"), MAX_SUBSCRIPTIONS)?;
+        self.by_key.settle(secrets.table_key(b"subscriptions"), MAX_SUBSCRIPTIONS)
     }
 
     pub(crate) fn find(&self, session: SessionRef, slot: Slot, rf_tg: RfTg) -> Option<SubscriptionRef> {

@@ -5,27 +5,26 @@
 use crate::dmr::{ColourCode, LinkControl, terminator_burst};
 use crate::effects::FRAME_LEN;
 use crate::id::{ClientId, RadioId, RfTg, Slot, StreamId};
-use crate::limits::{ECHO_DELAY, ECHO_FRAMES, ECHO_PATIENCE, FRAME_INTERVAL, MAX_ECHOES};
+use crate::limits::{ECHO_DELAY, ECHO_FRAMES, ECHO_PATIENCE, FRAME_INTERVAL, MAX_ECHOES, SPARE_ECHOES};
 use crate::refs::{EchoRef, SessionRef};
 use crate::time::{Mono, Span};
 use crate::wire::hbp::{Dmrd, DmrdView, FrameKind};
+use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 
-/// Buffers kept for the next recordings, 120 KB each.
-const SPARE_BUFFERS: usize = 8;
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Recorded {
     /// Frames since the first one, missing ones included.
     offset: u16,
     kind: FrameKind,
+    #[serde(with = "crate::carried::array")]
     burst: [u8; 33],
     ber: u8,
     rssi: u8,
 }
 
 /// How far an echo is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
     /// The call is on the air.
     Recording {
@@ -47,7 +46,7 @@ pub(crate) enum Stage {
 }
 
 /// One recording and its playback.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Echo {
     pub(crate) session: SessionRef,
     pub(crate) slot: Slot,
@@ -59,10 +58,11 @@ pub(crate) struct Echo {
 }
 
 /// All echoes; at most [`MAX_ECHOES`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Echoes {
     echoes: SlotMap<EchoRef, Echo>,
     /// Buffers of former recordings, for the next ones.
+    #[serde(skip)]
     spare: Vec<Vec<Recorded>>,
 }
 
@@ -96,7 +96,7 @@ impl Echoes {
     pub(crate) fn remove(&mut self, echo: EchoRef) {
         let Some(mut echo) = self.echoes.remove(echo) else { return };
         echo.frames.clear();
-        if self.spare.len() < SPARE_BUFFERS {
+        if self.spare.len() < SPARE_ECHOES {
             self.spare.push(echo.frames);
         }
     }

@@ -4,7 +4,11 @@
 use core::fmt;
 use core::ops::Range;
 
+pub mod bridge_control;
+pub mod fbp;
 pub mod hbp;
+pub mod mac;
+pub mod openbridge;
 #[cfg(test)]
 pub(crate) mod vectors;
 
@@ -86,6 +90,16 @@ reasons! {
     HexId => "hex_id",
     /// A slot that should be `:1` or `:2` is not.
     SlotText => "slot_text",
+    /// OpenBridge DMRD that is not 73 octets.
+    OpenBridgeLength => "open_bridge_length",
+    /// DMRE that is neither 85 nor 89 octets, or DMRF that is not 78.
+    FbpLength => "fbp_length",
+    /// DMRE with a version that its length cannot have.
+    FbpVersion => "fbp_version",
+    /// BC.. that is none of the known messages.
+    BridgeControlOpcode => "bridge_control_opcode",
+    /// BC.. whose length is not the one of its opcode.
+    BridgeControlLength => "bridge_control_length",
 }
 
 impl Malformed {

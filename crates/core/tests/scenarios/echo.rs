@@ -71,7 +71,10 @@ fn s_213_a_call_to_the_echo_while_it_plays_is_not_recorded() {
     w.login(A);
     let sent = w.call(A, call(9990, 2, 0x21340, 14));
     let again = w.key(A, sent.end() + 3_000, call(9990, 2, 0x21341, 2));
-    w.run_until(sent.end() + 30_000);
+    w.run_until(again.end());
+    assert_eq!(w.core.table_sizes().echoes, 1, "the one that plays");
+    w.run_until(sent.end() + 60_000);
+    assert_eq!(w.core.table_sizes().echoes, 0);
     assert_eq!(w.starts(0x21341)[0].1.destination, Destination::Nowhere(Refusal::EchoBusy));
     assert_eq!(w.count(|what| matches!(what, What::EchoStarted { .. })), 1);
     let heard = w.heard(A);
@@ -79,6 +82,59 @@ fn s_213_a_call_to_the_echo_while_it_plays_is_not_recorded() {
     assert!(heard.iter().all(|heard| !talking.contains(&heard.at)), "whoever talks hears nothing");
     let wanted = sent.frames.iter().map(|(_, frame)| sent.end() + 2_000 + FRAME * u64::from(frame[4]));
     assert!(heard.iter().map(|heard| heard.at).eq(wanted.filter(|at| !talking.contains(at))), "the rest goes on");
+}
+
+#[test]
+fn s_213_any_other_call_on_its_slot_cancels_an_echo_that_waits() {
+    for tg in [91, 9, 4000] {
+        let mut w = World::new();
+        w.login(A);
+        let sent = w.call(A, call(9990, 2, 0x21350, 14));
+        w.run_until(sent.end() + 1_000);
+        assert_eq!(w.core.table_sizes().echoes, 1);
+        w.call(A, call(tg, 2, 0x21351, 1));
+        assert_eq!(w.core.table_sizes().echoes, 0);
+        w.run_until(sent.end() + 60_000);
+        w.assert_silent(A);
+        assert_eq!(w.count(|what| matches!(what, What::EchoStarted { .. })), 0);
+    }
+}
+
+#[test]
+fn s_213_any_other_call_on_its_slot_cancels_an_echo_that_plays() {
+    for tg in [91, 9, 4000] {
+        let mut w = World::new();
+        w.login(A);
+        let sent = w.call(A, call(9990, 2, 0x21360, 14));
+        w.run_until(sent.end() + 3_000 - 30);
+        assert_eq!((w.heard(A).len(), w.core.table_sizes().echoes), (17, 1));
+        w.call(A, call(tg, 2, 0x21361, 1));
+        assert_eq!(w.core.table_sizes().echoes, 0);
+        w.run_until(sent.end() + 60_000);
+        assert_eq!(w.heard(A).len(), 17, "no frame after the key was pressed");
+    }
+}
+
+#[test]
+fn s_213_a_call_on_the_other_slot_cancels_no_echo() {
+    let mut w = World::new();
+    w.login(A);
+    let sent = w.call(A, call(9990, 2, 0x21370, 14));
+    w.key(A, sent.end() + 1_000, call(91, 1, 0x21371, 2));
+    w.key(A, sent.end() + 3_000, call(91, 1, 0x21372, 2));
+    w.run_until(sent.end() + 30_000);
+    assert_played(&w.heard(A), &sent, sent.end() + 2_000);
+}
+
+#[test]
+fn s_213_another_call_to_the_echo_takes_the_place_of_one_that_waits() {
+    let mut w = World::new();
+    w.login(A);
+    let first = w.call(A, call(9990, 2, 0x21380, 3));
+    let second = w.key(A, first.end() + 1_500, call(9990, 2, 0x21381, 5));
+    w.run_until(second.end() + 60_000);
+    assert_played(&w.heard(A), &second, second.end() + 2_000);
+    assert_eq!(w.core.table_sizes().echoes, 0);
 }
 
 #[test]

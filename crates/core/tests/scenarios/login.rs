@@ -3,12 +3,14 @@
 use crate::support::calls::SentCall;
 use crate::support::client::{path_from, rptc, rptk, rpto, usual_id, usual_path, with_id};
 use crate::support::world::PASSPHRASE;
-use crate::support::{A, B, C, World, call};
+use crate::support::{A, B, C, D, Name, World, call};
 use ragchew_core::access::acl::{Acl, MAX_CLIENT};
 use ragchew_core::config::{ClientOverride, Passphrase};
 use ragchew_core::id::ClientId;
+use ragchew_core::limits::EFFECTS_SOFT_LIMIT;
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{CallEnd, SessionEnd, What};
+use std::collections::BTreeMap;
 
 /// Ends of sessions, with their causes.
 fn ends(w: &World) -> Vec<(u64, u32, SessionEnd)> {
@@ -114,6 +116,44 @@ fn only_the_right_passphrase_moves_a_session_and_only_then_the_old_address_is_to
 }
 
 #[test]
+fn a_client_at_another_address_ends_its_call_there_and_moves_again_only_after_10_s() {
+    let mut w = World::new();
+    w.login(A);
+    w.login_with(B, "TS2=91");
+    w.login_with(C, "DIAL=91");
+    let (id, old) = (usual_id(A), usual_path(A));
+    let [new, third] = ["10.7.7.7:5000", "10.7.7.8:5000"].map(|remote| path_from(remote.parse().unwrap()));
+    let talk = w.key(A, 100, call(91, 2, 0x1014, 9).with_options(0x04));
+    w.run_until(talk.start() + 610);
+    w.silence(A);
+    w.sent.retain(|s| s.bytes.starts_with(b"DMRD"));
+    let (moved, salt) = (w.time(), w.challenge(id, new));
+    w.send(new, &rptk(id, &salt, PASSPHRASE));
+    assert_eq!(w.answers(new, &rptc(id, "G0ABC", '3')), [with_id("RPTACK", id)]);
+    w.run_until(talk.end()); // The old address goes on talking.
+    for (name, tg) in [(B, 91), (C, 9)] {
+        let heard = w.heard_of(name, 0x1014);
+        assert_eq!((heard.len(), heard[11].at), (12, moved));
+        w.assert_made_terminator(&heard[11], &talk, 10, tg, 2);
+    }
+    let call_ends = w.ends(0x1014);
+    assert_eq!(call_ends.iter().map(|e| (e.at, e.cause)).collect::<Vec<_>>(), [(moved, CallEnd::SessionEnded)]);
+    let closed = |w: &World, path| w.sent.iter().filter(|s| s.path == path && s.bytes == with_id("MSTCL", id)).count();
+    assert_eq!((w.notices(A), closed(&w, old)), (vec![(moved, with_id("MSTCL", id))], 1));
+    w.run_until(moved + 9_999);
+    let its_salt = w.challenge(id, third);
+    assert_eq!(w.answers(third, &rptk(id, &its_salt, PASSPHRASE)), [with_id("MSTNAK", id)]);
+    assert_eq!(w.core.refusals().get(Refusal::TakeoverTooSoon), 1);
+    assert_eq!(w.answers(new, &with_id("RPTPING", id)), [with_id("MSTPONG", id)], "nothing has changed");
+    w.wait(1);
+    w.send(third, &rptk(id, &its_salt, PASSPHRASE));
+    assert_eq!(w.answers(third, &rptc(id, "G0ABC", '3')), [with_id("RPTACK", id)]);
+    assert_eq!([old, new, third].map(|path| closed(&w, path)), [1, 1, 0]);
+    assert_eq!(ends(&w), [moved, moved + 10_000].map(|at| (at, id, SessionEnd::LoggedInAgain)));
+    assert_eq!(w.core.running_sessions(), 3);
+}
+
+#[test]
 fn an_id_moves_at_most_once_in_10_s() {
     let mut w = World::new();
     w.login(A);
@@ -178,6 +218,98 @@ fn options_are_heard_5_times_and_then_once_a_second_and_repeats_cost_nothing() {
     w.wait(1_000);
     assert!(answered(&mut w, 97) && !answered(&mut w, 98));
     assert_eq!(w.listeners(97), [(A, 97, 1)]);
+}
+
+#[test]
+fn the_same_options_are_acknowledged_a_hundred_times_and_cost_and_change_nothing() {
+    let text = "TS1=91;TS2=92;TIMER=15;DIAL=93";
+    let mut w = World::new();
+    w.login_with(A, text);
+    w.call(A, call(3100, 2, 0x1010, 1));
+    w.wait(10_000);
+    let (legs, events) = (w.legs(A), w.events.len());
+    for _ in 0..100 {
+        w.options(A, text); // The answer is checked there.
+    }
+    assert_eq!((w.legs(A), w.events.len()), (legs, events));
+    for tg in 101..=105 {
+        w.options(A, format!("TS1={tg}"));
+    }
+    let (id, path, events) = (usual_id(A), usual_path(A), w.events.len());
+    assert_eq!(w.answers(path, &rpto(id, "TS1=106")), [] as [Vec<u8>; 0], "the sixth change within a second");
+    assert_eq!((w.core.refusals().get(Refusal::OptionsRate), w.events.len()), (1, events));
+    w.wait(1_000);
+    w.options(A, "TS1=106");
+    assert!(w.legs(A).contains(&(1, 106, 106)) && !w.legs(A).contains(&(1, 105, 105)));
+}
+
+#[test]
+fn another_configuration_of_a_running_client_changes_its_slots_and_interrupts_no_call() {
+    let mut w = World::new();
+    w.login_with(A, "TS1=91;TS2=92");
+    w.login(B);
+    w.login(C);
+    w.login_with(D, "TS2=93");
+    let (id, path, ack) = (usual_id(A), usual_path(A), [with_id("RPTACK", usual_id(A))]);
+    assert_eq!(w.answers(path, &rptc(id, "G0ABC", '4')), ack, "simplex");
+    let one = w.key(B, 1_000, call(91, 1, 0x1011, 8));
+    let two = w.key(C, 1_000, call(92, 2, 0x1012, 8));
+    w.run_until(2_010);
+    assert_eq!(w.heard_of(A, 0x1011), [], "slot 1 is not served");
+    let is_end =
+        |what: &What| matches!(what, What::CallEnded { .. } | What::Unsubscribed { .. } | What::Disconnected { .. });
+    assert_eq!(w.answers(path, &rptc(id, "G0ABC", '3')), ack, "duplex");
+    let events = w.events.len();
+    for _ in 0..20 {
+        assert_eq!(w.answers(path, &rptc(id, "G0ABC", '3')), ack, "the same again");
+    }
+    assert_eq!((w.events.len(), w.count(is_end)), (events, 0));
+    w.run_until(one.end());
+    w.assert_joins(A, &one, one.next_burst_a(2_010), 91, 1);
+    w.assert_hears(A, &two, 0..two.frames.len(), 92, 2);
+    let own = w.key(A, w.time() + 6_000, call(93, 2, 0x1013, 4));
+    w.run_until(own.start() + 610);
+    assert_eq!(w.answers(path, &rptc(id, "G0ABD", '3')), ack);
+    w.run_until(own.end());
+    w.assert_reaches(&own, &[(D, 93, 2)]);
+    assert_eq!((w.starts(0x1013).len(), w.ends(0x1013).len(), w.core.running_sessions()), (1, 1, 4));
+}
+
+#[test]
+fn a_full_listener_has_a_place_again_as_soon_as_a_session_ends() {
+    let mut w = World::with(|config| config.listeners[0].max_clients = 3);
+    w.login(A);
+    w.login(B);
+    let (id, path, nak) = (usual_id(D), usual_path(D), [with_id("MSTNAK", usual_id(D))]);
+    let salt = w.challenge(id, path);
+    let (waiting, waiting_path) = (usual_id(C), usual_path(C));
+    let its_salt = w.challenge(waiting, waiting_path);
+    w.answers(waiting_path, &rptk(waiting, &its_salt, PASSPHRASE));
+    assert_eq!(w.answers(path, &rptk(id, &salt, PASSPHRASE)), nak, "a login under way has the last place");
+    assert_eq!(w.answers(path, &with_id("RPTL", id)), nak);
+    let full =
+        |what: &What| matches!(*what, What::LoginRefused { client, why: Refusal::ListenerFull, .. } if client.0 == id);
+    assert_eq!((w.count(full), w.core.refusals().get(Refusal::ListenerFull)), (2, 2));
+    assert_eq!((w.core.table_sizes().sessions, w.core.running_sessions()), (3, 2));
+    w.wait(30_000);
+    w.login(A); // Who is known gets in.
+    let mut short = rptc(waiting, "G0ABC", '3');
+    short.truncate(97);
+    assert_eq!(w.answers(waiting_path, &short), [with_id("MSTNAK", waiting)], "the login under way fails");
+    w.login(C);
+    w.close(B);
+    w.wait(1_999);
+    assert_eq!(w.answers(path, &with_id("RPTL", id)), nak, "RPTCL counts after 2 s");
+    w.wait(1);
+    w.login(D);
+    w.wait(30_000);
+    let (id, path) = (usual_id(B), usual_path(B));
+    assert_eq!(w.answers(path, &with_id("RPTL", id)), [with_id("MSTNAK", id)], "full again");
+    w.silence(A);
+    w.wait(60_000); // A times out.
+    assert_eq!(w.core.running_sessions(), 2);
+    w.login(B);
+    assert_eq!((w.core.table_sizes().sessions, w.core.running_sessions()), (3, 3));
 }
 
 #[test]
@@ -269,10 +401,47 @@ fn the_orderly_end_ends_calls_and_tells_each_client_three_times() {
     for name in [A, B] {
         let told = w.notices(name);
         let close = with_id("MSTCL", usual_id(name));
-        assert_eq!(told, [0, 20, 40].map(|n| (at + n, close.clone())), "to {name}");
+        // A moment after the call: control goes before voice.
+        assert_eq!(told, [20, 40, 60].map(|n| (at + n, close.clone())), "to {name}");
     }
-    assert!(w.drained);
+    assert_eq!(w.drained, [at + 60]);
     assert_eq!(w.core.running_sessions(), 0);
     assert_eq!(w.answers(usual_path(C), &with_id("RPTL", usual_id(C))), [] as [Vec<u8>; 0]);
     assert_eq!(ends(&w).iter().filter(|(.., cause)| *cause == SessionEnd::Drained).count(), 2);
+}
+
+#[test]
+fn the_orderly_end_of_thousands_goes_in_steps_and_tells_each_running_client_three_times() {
+    let mut w = World::with(|config| config.listeners[0].max_clients = 10_000);
+    let names: Vec<Name> = (0..3_500).filter_map(|n| char::from_u32(0x4e00 + n)).collect();
+    names.iter().for_each(|&name| w.login(name));
+    let in_mid_login: Vec<Name> = (0..20).filter_map(|n| char::from_u32(0x6000 + n)).collect();
+    for &name in &in_mid_login {
+        let (id, path) = (usual_id(name), usual_path(name));
+        let salt = w.challenge(id, path);
+        assert_eq!(w.answers(path, &rptk(id, &salt, PASSPHRASE)), [with_id("RPTACK", id)]);
+    }
+    w.wait(1_000);
+    w.forget();
+    w.most_sent = 0;
+    let at = w.time();
+    w.drain();
+    w.wait(30);
+    w.drain(); // Asking twice changes nothing.
+    w.wait(1_000);
+    let mut told = BTreeMap::<_, Vec<_>>::new();
+    for sent in &w.sent {
+        told.entry(sent.path.remote).or_default().push((sent.at, sent.bytes.clone()));
+    }
+    for &name in &names {
+        let close = with_id("MSTCL", usual_id(name));
+        assert_eq!(told.remove(&usual_path(name).remote), Some([0, 20, 40].map(|n| (at + n, close.clone())).to_vec()));
+    }
+    assert!(told.is_empty(), "who is in mid-login is told nothing: {told:?}");
+    let step = EFFECTS_SOFT_LIMIT / 2;
+    assert!(w.most_sent < EFFECTS_SOFT_LIMIT + step, "{} datagrams of one input", w.most_sent);
+    assert_eq!(w.drained, [at + 40]);
+    assert_eq!((w.core.table_sizes().sessions, w.core.running_sessions()), (0, 0));
+    assert_eq!(ends(&w).len(), names.len() + in_mid_login.len());
+    assert!(ends(&w).iter().all(|&(when, _, cause)| (when, cause) == (at + 40, SessionEnd::Drained)));
 }

@@ -6,11 +6,16 @@ mod activation;
 mod completeness;
 mod contention;
 mod echo;
+mod found;
+mod guards;
 mod lists;
 mod login;
+mod paths;
+mod reload;
 mod rewriting;
 mod robustness;
 mod sessions;
+mod snapshots;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! `behaviour.md` 11.4: what is rewritten on the way, and what never is.
 
 use crate::support::client::{path_from, usual_id};
-use crate::support::coding::{group_lc, put_fragment};
+use crate::support::coding::{FullLc, full_lc_burst, group_lc, put_fragment};
 use crate::support::{A, B, C, D, Heard, Kind, Name, World, call, vectors};
 use ragchew_core::config::{ClientOverride, MappedAlias, TgMap};
 use ragchew_core::id::{ClientId, ConferenceTg, RfTg, Slot};
@@ -87,6 +87,40 @@ fn s_116_the_rewritten_bursts_are_those_of_the_vectors() {
         };
         assert_eq!((heard.tg, heard.burst.as_slice()), (235, wanted.as_slice()), "burst {name}");
     }
+}
+
+#[test]
+fn s_116_a_header_that_is_first_heard_in_mid_call_gives_its_service_options_to_what_follows() {
+    let mut w = with([(A, ""), (B, "DIAL=91"), (C, ""), (D, "TS1=91")]);
+    let late_header = |frames: &mut Vec<(u64, Vec<u8>)>| {
+        frames[..10].rotate_left(1);
+        for (n, (at, frame)) in frames.iter_mut().enumerate() {
+            (*at, frame[4]) = (100 + 60 * n as u64, n as u8);
+        }
+    };
+    let talk = call(91, 2, 0x11620, 4).without_terminator().with_options(0x24);
+    let sent = w.key_edited(A, 100, talk, late_header);
+    w.run_until(sent.frames[9].0 + 10);
+    w.options(C, "DIAL=91");
+    w.run_until(sent.end() + 10);
+    w.assert_hears(D, &sent, 0..sent.frames.len(), 91, 1);
+    w.assert_joins(C, &sent, 13, 9, 2);
+    let heard = w.heard(B);
+    assert_eq!((heard.len(), heard[9].kind), (sent.frames.len(), Kind::Header));
+    for (n, heard) in heard.iter().enumerate() {
+        let lc = group_lc(if n < 9 { 0 } else { 0x24 }, 9, sent.source);
+        let mut wanted: [u8; 33] = sent.frames[n].1[20..53].try_into().unwrap();
+        match heard.kind {
+            Kind::Header => wanted = full_lc_burst(FullLc::Header, lc),
+            Kind::Voice(index @ 1..=4) => put_fragment(&mut wanted, usize::from(index) - 1, lc),
+            _ => {}
+        }
+        assert_eq!(heard.burst, wanted, "frame {n}, {:?}", heard.kind);
+    }
+    w.run_until(sent.end() + 5_000);
+    let last = sent.frames.len() - 1;
+    w.assert_made_terminator(&w.heard(B)[last + 1], &sent, last, 9, 2);
+    w.assert_made_terminator(&w.heard(D)[last + 1], &sent, last, 91, 1);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn s_234_a_client_that_leaves_and_stays_in_turn_does_not_fill_the_tables() {
 }
 
 /// Clients that log in, talk at random, leave and come back.
-fn busy_minute(w: &mut World, seed: u64) {
+pub(crate) fn busy_minute(w: &mut World, seed: u64) {
     let mut random = Random(seed);
     let names: Vec<Name> = ('A'..='H').collect();
     for &name in &names {
@@ -248,6 +248,35 @@ fn s_236_after_five_wrong_answers_a_client_and_address_are_ignored_for_30_s() {
     let salt = w.challenge(id, path);
     assert_eq!(w.answers(path, &rptk(id, &salt, PASSPHRASE)), [with_id("RPTACK", id)]);
     assert_eq!(w.core.running_sessions(), 1);
+}
+
+#[test]
+fn s_236_a_right_answer_forgives_the_wrong_ones_before_it_and_the_fifth_in_a_row_costs_exactly_30_s() {
+    let mut w = World::new();
+    let (id, path, elsewhere) = (usual_id(A), usual_path(A), usual_path(B));
+    let answers_with = |w: &mut World, passphrase: &[u8], times: usize, answer: &str| {
+        for n in 0..times {
+            w.wait(10_000); // Within the rate of logins.
+            let salt = w.challenge(id, path);
+            assert_eq!(w.answers(path, &rptk(id, &salt, passphrase)), [with_id(answer, id)], "answer {n}");
+        }
+    };
+    answers_with(&mut w, b"wrong", 4, "MSTNAK");
+    answers_with(&mut w, PASSPHRASE, 1, "RPTACK");
+    answers_with(&mut w, b"wrong", 4, "MSTNAK");
+    assert_eq!(w.core.refusals().get(Refusal::FailedLogins), 0);
+    answers_with(&mut w, b"wrong", 1, "MSTNAK");
+    let (fifth, rptl) = (w.time(), (path, with_id("RPTL", id)));
+    assert_eq!(answered(&mut w, std::slice::from_ref(&rptl)), 0);
+    w.run_until(fifth + 29_999);
+    let salt = w.challenge(id, elsewhere);
+    assert_eq!(w.answers(path, &rptk(id, &salt, b"x")), [] as [Vec<u8>; 0]);
+    assert_eq!(answered(&mut w, std::slice::from_ref(&rptl)), 0);
+    assert_eq!(w.core.refusals().get(Refusal::FailedLogins), 3);
+    w.run_until(fifth + 30_000);
+    assert_eq!(answered(&mut w, &[rptl]), 1);
+    answers_with(&mut w, b"wrong", 4, "MSTNAK"); // Counted from the beginning.
+    answers_with(&mut w, PASSPHRASE, 1, "RPTACK");
 }
 
 #[test]

@@ -427,6 +427,48 @@ fn s_133_a_stream_that_comes_back_after_its_timeout_is_a_new_call_from_any_frame
 }
 
 #[test]
+fn s_133_a_header_after_more_than_2_s_of_silence_begins_a_new_call_and_a_burst_goes_on_with_the_old_one() {
+    for (pause, with_header, begins) in
+        [(2_000, true, false), (2_001, true, true), (2_001, false, false), (4_999, true, true), (4_999, false, false)]
+    {
+        let mut w = usual();
+        let first = w.call(A, call(91, 2, 0x13330, 2).without_terminator());
+        let mut more = call(91, 2, 0x13330, 2).first_seq(13);
+        if !with_header {
+            more = more.beginning_with(0);
+        }
+        let more = w.key(A, first.end() + pause, more);
+        w.run_until(more.end());
+        let (start, end) = (more.start(), more.end());
+        let told: Vec<_> = w
+            .events
+            .iter()
+            .filter_map(|&(at, what)| match what {
+                What::CallStarted { .. } => Some((at, "start")),
+                What::CallEnded { .. } => Some((at, "end")),
+                _ => None,
+            })
+            .collect();
+        let between: &[_] = if begins { &[(start, "end"), (start, "start")] } else { &[] };
+        let wanted = [&[(first.start(), "start")], between, &[(end, "end")]].concat();
+        assert_eq!(told, wanted, "{pause} ms, with header: {with_header}");
+        let mut heard = w.heard(B);
+        assert_eq!(heard.len(), first.frames.len() + more.frames.len() + usize::from(begins));
+        if begins {
+            w.assert_made_terminator(&heard[13], &first, 12, 91, 2);
+            assert_eq!(heard.remove(13).at, start);
+        }
+        for (heard, (at, frame)) in heard.iter().zip(first.frames.iter().chain(&more.frames)) {
+            assert_eq!((heard.at, heard.seq), (*at, frame[4]));
+            w.assert_frame(B, heard, &more, frame, 91, 2);
+        }
+        let frames: Vec<_> = w.ends(0x13330).iter().map(|end| end.frames as usize).collect();
+        let (one, two) = (first.frames.len(), more.frames.len());
+        assert_eq!(frames, if begins { vec![one, two] } else { vec![one + two] });
+    }
+}
+
+#[test]
 fn s_134_two_clients_of_one_listener_neither_collide_nor_hear_each_other() {
     let mut w = with([(A, "TS2=91"), (B, "TS2=92"), (C, "TS2=91"), (D, "TS2=92")]);
     let from_a = w.key(A, 100, call(91, 2, 0x13400, 3));

@@ -46,8 +46,11 @@ pub(crate) struct World {
     pub(crate) events: Vec<(u64, What)>,
     pub(crate) tape: Option<Vec<Taped>>,
     pub(crate) probes: u32,
-    /// The core said that its orderly end is complete.
-    pub(crate) drained: bool,
+    /// When the core said that its orderly end is complete.
+    pub(crate) drained: Vec<u64>,
+    /// The most datagrams that came of one input.
+    pub(crate) most_sent: usize,
+    config: Config,
 }
 
 /// The fixture's configuration: one listener on socket 0, everything else as built in.
@@ -84,7 +87,7 @@ impl World {
         let mut config = usual_config();
         change(&mut config);
         Self {
-            core: Core::new(config, seed(), moment(began, began, 0)),
+            core: Core::new(config.clone(), seed(), moment(began, began, 0)),
             effects: Effects::with_capacity(64),
             began,
             now: began,
@@ -96,7 +99,9 @@ impl World {
             events: Vec::new(),
             tape: None,
             probes: 0,
-            drained: false,
+            drained: Vec::new(),
+            most_sent: 0,
+            config,
         }
     }
 
@@ -175,6 +180,18 @@ impl World {
         self.collect();
     }
 
+    /// Gives the core its configuration as changed by `change`; what came out is the former one.
+    pub(crate) fn replace(&mut self, change: impl FnOnce(&mut Config)) -> Config {
+        self.advance(self.now);
+        change(&mut self.config);
+        let input = Input::Replace(Box::new(self.config.clone()));
+        self.core.handle(moment(self.now, self.began, self.wall_step), input, &mut self.effects);
+        let mut retired = self.effects.take_retired();
+        self.collect();
+        assert_eq!(retired.len(), 1, "one configuration is replaced by one");
+        *retired.remove(0)
+    }
+
     fn scheduled_ping(&mut self, name: Name) {
         let at = self.time();
         let client = self.client_mut(name);
@@ -209,7 +226,8 @@ impl World {
         let at = self.time();
         let sent: Vec<_> = rendered(&self.effects).into_iter().map(|(path, bytes)| Sent { at, path, bytes }).collect();
         self.events.extend(self.effects.events().iter().map(|event| (at, event.what)));
-        self.drained |= self.effects.drained();
+        self.drained.extend(self.effects.drained().then_some(at));
+        self.most_sent = self.most_sent.max(sent.len());
         self.effects.clear();
         self.sent.extend(sent.iter().cloned());
         sent

@@ -79,6 +79,7 @@ fn disconnected(names: &Names, who: &SessionTag, cause: SessionEnd) -> String {
         SessionEnd::Closed => format!("Peer is closing down: {callsign} ({client})"),
         SessionEnd::TimedOut => format!("Peer {callsign} ({client}) has timed out and is being removed"),
         SessionEnd::LoggedInAgain => format!("Peer {callsign} ({client}) logged in again and is being removed"),
+        SessionEnd::Refused => format!("Peer {callsign} ({client}) sent a configuration that could not be taken"),
         SessionEnd::Removed => format!("Peer {callsign} ({client}) is no longer admitted and is being removed"),
         SessionEnd::Drained => format!("De-Registration sent to Peer: {callsign} ({client})"),
     }

@@ -70,6 +70,9 @@ pub(super) fn session_end(cause: SessionEnd) -> (&'static str, &'static str, Lev
         SessionEnd::Closed => ("closed", "is closing down", Level::Info),
         SessionEnd::TimedOut => ("timed_out", "has timed out and is being removed", Level::Info),
         SessionEnd::LoggedInAgain => ("logged_in_again", "logged in again", Level::Info),
+        SessionEnd::Refused => {
+            ("refused", "sent a configuration that could not be taken and is being removed", Level::Warning)
+        }
         SessionEnd::Removed => ("removed", "is no longer admitted and is being removed", Level::Warning),
         SessionEnd::Drained => ("drained", "De-Registration sent to Peer", Level::Info),
     }

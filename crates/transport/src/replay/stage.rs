@@ -273,6 +273,7 @@ fn name_of(cause: SessionEnd) -> &'static str {
         SessionEnd::Closed => "closed",
         SessionEnd::TimedOut => "timed out",
         SessionEnd::LoggedInAgain => "logged in again",
+        SessionEnd::Refused => "refused",
         SessionEnd::Removed => "removed",
         SessionEnd::Drained => "drained",
     }

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use ragchew_core::net::{LocalIp, Path, SocketId};
 use ragchew_core::report::ReportEvent;
 use ragchew_core::{Config, Effects, Input, Mono, Now};
+use ragchew_transport::record::Tape;
 use ragchew_transport::{
     BoundSocket, Command, Counters, Handle, Notice, PacketPlane, Reactor, Settings, SocketSpec, Wiring, bind,
 };
@@ -100,11 +101,29 @@ impl Server {
     where
         F: FnMut(Now, Input<'_>, &mut Effects, &mut Option<Mono>) + Send + 'static,
     {
+        Self::start_taped(addresses, settings, rule, before, None)
+    }
+
+    /// The same, recorded on `tape`.
+    pub(crate) fn start_taped<F>(
+        addresses: &[&str],
+        settings: Settings,
+        rule: F,
+        before: impl FnOnce(&[SocketAddr]),
+        tape: Option<Tape>,
+    ) -> Self
+    where
+        F: FnMut(Now, Input<'_>, &mut Effects, &mut Option<Mono>) + Send + 'static,
+    {
         let specs = (0..).zip(addresses).map(|(id, address)| spec(id, address));
         let sockets: Vec<_> = specs.map(|spec| bind(spec, &settings).unwrap()).collect();
         let addresses: Vec<_> = sockets.iter().map(BoundSocket::local_addr).collect();
         let (wiring, ends) = wiring(4);
-        let (reactor, handle) = Reactor::new(Double { rule, deadline: None }, sockets, &settings, wiring).unwrap();
+        let plane = Double { rule, deadline: None };
+        let (mut reactor, handle) = Reactor::new(plane, sockets, &settings, wiring).unwrap();
+        if let Some(tape) = tape {
+            reactor.record_to(tape);
+        }
         before(&addresses);
         let thread = std::thread::spawn(move || reactor.run());
         Self { handle, ends, addresses, thread }

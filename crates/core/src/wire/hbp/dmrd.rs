@@ -4,6 +4,7 @@
 //! Three lengths arrive (53, 55 and 71 octets) and one leaves: 55 (`wire.md` 6, trap 1).
 
 use core::ops::Range;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, RadioId, Slot, StreamId, id3, to_id3};
 use crate::wire::Malformed;
@@ -53,7 +54,7 @@ const TYPE_DATA_SYNC: u8 = 0x20;
 const TYPE_INVALID: u8 = 0x30;
 
 /// Place of a voice burst in its superframe of 360 ms; A carries the sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BurstIndex {
     /// First, with voice sync.
     A,
@@ -79,7 +80,7 @@ impl BurstIndex {
 }
 
 /// What a burst is, from frame type and low nibble together (`wire.md` 1.7, 5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FrameKind {
     /// Privacy header, data type 0.
     PiHeader,
@@ -218,6 +219,18 @@ impl<'a> DmrdView<'a> {
         Ok(Self { head, burst, trailer })
     }
 
+    /// The 53 or 55 octets of a frame in which another protocol put its own opcode.
+    pub(crate) fn parse_body(bytes: &'a [u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk()?;
+        let (burst, tail) = rest.split_first_chunk()?;
+        let trailer = match tail {
+            [] => [0, 0],
+            [ber, rssi] => [*ber, *rssi],
+            _ => return None,
+        };
+        Some(Self { head, burst, trailer })
+    }
+
     /// Sequence number.
     pub const fn seq(&self) -> u8 {
         self.head[SEQ]
@@ -278,10 +291,11 @@ impl<'a> DmrdView<'a> {
         self.trailer[1]
     }
 
-    /// The frame in the form that is sent, every octet as it came: what forwarding patches by the offsets above.
+    /// The frame in the form that is sent, every octet after the opcode as it came: what forwarding patches by the offsets above.
     pub fn to_frame(&self) -> [u8; LENGTH] {
         let mut frame = [0; LENGTH];
         frame[..HEAD].copy_from_slice(self.head);
+        frame[..SEQ].copy_from_slice(OPCODE);
         frame[BURST].copy_from_slice(self.burst);
         frame[BER..].copy_from_slice(&self.trailer);
         frame
