@@ -77,6 +77,8 @@ pub(crate) enum Action {
     /// Until everything that was begun has been sent, and so long after its last frame.
     Settle(u64),
     Reload(Box<Setup>),
+    /// The core goes into a snapshot and comes out of it.
+    Restore,
     Drain,
 }
 
@@ -100,6 +102,8 @@ pub(crate) struct Talk {
     pub(crate) pace: u64,
     /// FLCO, feature set, service options in the header.
     pub(crate) head: [u8; 3],
+    /// How far the talkgroup and the radio in the LC are from those in DMRD.
+    pub(crate) off: [u32; 2],
     pub(crate) alias: bool,
     pub(crate) length: usize,
     pub(crate) faults: Vec<(usize, Fault)>,
@@ -249,6 +253,8 @@ fn talk() -> impl Strategy<Value = Talk> {
     let bursts = prop_oneof![8 => 0usize..26, 2 => 26usize..60];
     let seq = prop_oneof![2 => Just(0u8), 1 => 240u8.., 1 => any::<u8>()];
     let head = prop_oneof![5 => Just([0u8, 0, 0]), 1 => select(vec![[0u8, 0, 4], [3, 0, 0x20], [0x80, 0x10, 0x80]])];
+    let off = prop_oneof![12 => Just([0u32, 0]), 1 => select(vec![[1u32, 0], [0, 1], [1, 1]])];
+    let head = (head, off);
     let length = prop_oneof![8 => Just(55usize), 1 => Just(53), 1 => Just(71)];
     let faults = prop_oneof![
         3 => Just(Vec::new()),
@@ -256,7 +262,7 @@ fn talk() -> impl Strategy<Value = Talk> {
     ];
     (place, stream, delay, ends, bursts, seq, pace, head, proptest::bool::weighted(0.25), length, faults).prop_map(
         |(place, stream, delay, ends, bursts, first_seq, pace, head, alias, length, faults)| {
-            let ((who, away, slot, tg, radio), (header, skip, terminator)) = (place, ends);
+            let ((who, away, slot, tg, radio), (header, skip, terminator), (head, off)) = (place, ends, head);
             let skip = if header { 0 } else { skip };
             Talk {
                 who,
@@ -273,6 +279,7 @@ fn talk() -> impl Strategy<Value = Talk> {
                 first_seq,
                 pace,
                 head,
+                off,
                 alias,
                 length,
                 faults,
@@ -419,6 +426,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0u16..4, 0usize..6).prop_map(|(socket, what)| Action::Noise { socket, what }),
         2 => setup().prop_map(|setup| Action::Reload(Box::new(setup))),
         24 => settle(),
+        4 => Just(Action::Restore),
     ]
 }
 

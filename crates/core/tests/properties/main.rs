@@ -19,7 +19,8 @@ use actions::{Plan, plan};
 use coverage::Coverage;
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestError, TestRunner};
 use ragchew_core::{Core, Effects, Input, Seed};
-use stage::{Stage, Taped, moment, rendered};
+use setup::Setup;
+use stage::{Stage, Taped, moment, rendered, revived};
 use std::cell::RefCell;
 
 /// Cases of one run of `./test`.
@@ -69,19 +70,32 @@ fn the_core_does_what_the_naive_model_does() {
 struct Replay {
     core: Core,
     effects: Effects,
+    setup: Setup,
+    seed: u8,
+    /// Whether it goes through snapshots where the tape says so.
+    restores: bool,
 }
 
 impl Replay {
-    fn new(plan: &Plan, seed: u8) -> Self {
+    fn new(plan: &Plan, seed: u8, restores: bool) -> Self {
         let core = Core::new(plan.setup.config(), Seed::Key([seed; 32]), moment(0));
-        Self { core, effects: Effects::with_capacity(1) }
+        Self { core, effects: Effects::with_capacity(1), setup: plan.setup.clone(), seed, restores }
     }
 
     fn play(&mut self, (now, taped): &(ragchew_core::Now, Taped)) -> String {
         let input = match taped {
             Taped::Datagram(path, bytes) => Input::Datagram { path: *path, bytes },
             Taped::Deadline => Input::Deadline,
-            Taped::Replace(setup) => Input::Replace(Box::new(setup.config())),
+            Taped::Replace(setup) => {
+                self.setup = setup.clone();
+                Input::Replace(Box::new(setup.config()))
+            }
+            Taped::Restore => {
+                if self.restores {
+                    self.core = revived(&self.core, &self.setup, self.seed);
+                }
+                return String::new();
+            }
             Taped::Drain => Input::Drain,
         };
         self.effects.clear();
@@ -92,13 +106,14 @@ impl Replay {
 }
 
 #[test]
-fn the_same_seed_and_inputs_give_the_same_bytes_whatever_another_core_does() {
+fn the_same_seed_and_inputs_give_the_same_bytes_through_snapshots_and_whatever_another_core_does() {
     let result = TestRunner::new(Config { cases: 24, ..config(24) }).run(&plan(ACTIONS), |plan| {
         let mut stage = Stage::new(&plan.setup);
         stage.tape = Some(Vec::new());
         stage.play(&plan)?;
         let tape = stage.tape.take().unwrap();
-        let (mut one, mut two, mut other) = (Replay::new(&plan, 7), Replay::new(&plan, 7), Replay::new(&plan, 9));
+        let (mut one, mut two, mut other) =
+            (Replay::new(&plan, 7, false), Replay::new(&plan, 7, true), Replay::new(&plan, 9, true));
         let alone: Vec<String> = tape.iter().map(|input| one.play(input)).collect();
         for (at, (input, alone)) in tape.iter().zip(&alone).enumerate() {
             if at % 3 > 0 {

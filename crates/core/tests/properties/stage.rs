@@ -1,24 +1,27 @@
 //! Carries a plan out: the core and the model get the same inputs at the same times, and after each of them everything
-//! that can be observed is compared. The clock stops at every deadline of either. Owns the clients' side of the exchange.
+//! that can be observed is compared. The clock stops at every deadline of either. Owns core, model and clock.
 
-use super::actions::{Action, CLIENTS, Fault, Plan, Stream, Talk};
-use super::coding::{Burst, FullLc, put_fragment, put_full_lc};
-use super::model::frame::{frame_bytes, lc, template};
-use super::model::{Due, Model, Sent};
+mod clients;
+mod verdict;
+
+use super::actions::{Action, CLIENTS, Plan};
+use super::model::frame::{frame_bytes, template};
+use super::model::{Due, Model};
 use super::setup::Setup;
+use clients::{Client, path_of, rptc, with_id};
 use proptest::test_runner::TestCaseError;
 use ragchew_core::effects::FRAME_LEN;
-use ragchew_core::net::{LocalIp, Path, SocketId};
+use ragchew_core::net::{LocalIp, Path};
 use ragchew_core::report::{ReportEvent, What};
-use ragchew_core::{Core, Effects, Input, Mono, Now, Seed, Wall};
-use sha2::{Digest, Sha256};
+use ragchew_core::{Core, Effects, Input, Mono, Now, Seed, Snapshot, Wall};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 /// Milliseconds that the machine has run when a case begins: not a whole minute, so that challenges change in mid-case.
 pub(crate) const BEGAN: u64 = 1_234_567_890;
 /// Deadline inputs that one moment may take.
 const AT_ONCE: usize = 50;
+/// Every byte of the seed of a case.
+const CASE_SEED: u8 = 7;
 /// A client pings this often.
 const PING: u64 = 25_000;
 
@@ -30,16 +33,8 @@ pub(crate) enum Taped {
     Datagram(Path, Vec<u8>),
     Deadline,
     Replace(Setup),
+    Restore,
     Drain,
-}
-
-#[derive(Clone, Debug)]
-struct Client {
-    id: u32,
-    path: Path,
-    salt: [u8; 4],
-    next_ping: Option<u64>,
-    stream: u32,
 }
 
 pub(crate) struct Stage {
@@ -55,42 +50,19 @@ pub(crate) struct Stage {
     pub(crate) tape: Option<Vec<(Now, Taped)>>,
     /// Everything that was reported.
     pub(crate) seen: Vec<What>,
-    infinite: bool,
+    pub(crate) restores: u64,
 }
 
 pub(crate) fn moment(millis: u64) -> Now {
     Now { mono: Mono((BEGAN + millis) * 1_000_000), wall: Wall((1_790_000_000_000 + millis) * 1_000_000) }
 }
 
-/// Where client `who` sends from; 4 and 5 share an address, as behind a proxy.
-fn path_of(who: usize, away: usize, socket: u16) -> Path {
-    let n = if who == 5 { 4 } else { who as u8 };
-    let remote = match away {
-        0 => SocketAddr::from(([10, 0, 0, n], 62_000)),
-        1 => SocketAddr::from(([10, 0, 0, n], 62_001)),
-        2 => SocketAddr::from(([10, 0, 1, n], 62_000)),
-        // The address of the first client.
-        _ => SocketAddr::from(([10, 0, 0, 0], 62_000)),
-    };
-    Path { socket: SocketId(socket), local: LocalIp::V4([192, 0, 2, 1]), remote }
-}
-
-fn with_id(opcode: &str, id: u32) -> Vec<u8> {
-    [opcode.as_bytes(), &id.to_be_bytes()].concat()
-}
-
-fn rptc(id: u32, callsign: &str, slots: u8) -> Vec<u8> {
-    let tx = if slots == b'0' { "434000000" } else { "439000000" };
-    let text = format!(
-        "{callsign:<8}434000000{tx}010151.50000-0.120000010{:<20}{:<19}{}{:<124}{:<40}{:<40}",
-        "London",
-        "Test",
-        char::from(slots),
-        "https://example.net",
-        "20210617",
-        "MMDVM"
-    );
-    [with_id("RPTC", id).as_slice(), text.as_bytes()].concat()
+/// The core as it comes out of a snapshot of itself.
+pub(crate) fn revived(core: &Core, setup: &Setup, seed: u8) -> Core {
+    let snapshot = Snapshot::from_bytes(core.snapshot().as_bytes()).unwrap();
+    let revived = Core::restore(&snapshot, Seed::Key([seed; 32]), Some(&setup.config())).unwrap();
+    assert_eq!(revived.snapshot(), snapshot, "a restored core is the core that was written");
+    revived
 }
 
 pub(crate) fn rendered(effects: &Effects) -> Vec<(Path, Vec<u8>)> {
@@ -112,7 +84,7 @@ impl Stage {
             stream: 0x77,
         };
         Self {
-            core: Core::new(setup.config(), Seed::Key([7; 32]), moment(0)),
+            core: Core::new(setup.config(), Seed::Key([CASE_SEED; 32]), moment(0)),
             effects: Effects::with_capacity(64),
             model: Model::new(setup.clone(), BEGAN),
             setup: setup.clone(),
@@ -123,7 +95,7 @@ impl Stage {
             streams: 0x100,
             tape: None,
             seen: Vec::new(),
-            infinite: setup.listeners.iter().any(|l| l.ua_minutes == 0),
+            restores: 0,
         }
     }
 
@@ -145,10 +117,6 @@ impl Stage {
         if self.model.sizes() != [0; 6] || self.core.running_sessions() != 0 {
             return Err(TestCaseError::fail(format!("after all sessions ended {sizes:?} is left")));
         }
-        if self.infinite {
-            return Ok(());
-        }
-        self.wait(660_000)?;
         match self.core.table_sizes().deadlines {
             0 => Ok(()),
             left => Err(TestCaseError::fail(format!("{left} entries are left in the heap of deadlines"))),
@@ -158,7 +126,6 @@ impl Stage {
     fn act(&mut self, action: &Action) -> Outcome {
         match action {
             Action::Login { who, away, socket, right, steps, twice, slots, text } => {
-                self.note_text(text);
                 self.login(*who, path_of(*who, *away, *socket), *right, *steps, *twice, *slots, text)
             }
             Action::Ping { who, away, other_local } => {
@@ -179,7 +146,6 @@ impl Stage {
                 Ok(())
             }
             Action::Options { who, away, text } => {
-                self.note_text(text);
                 let rpto = [with_id("RPTO", self.clients[*who].id), text.clone().into_bytes()].concat();
                 self.send(self.way(*who, *away), rpto)
             }
@@ -218,10 +184,8 @@ impl Stage {
                 let last = self.queue.keys().next_back().map_or(self.now, |&(at, _)| at);
                 self.wait(last - self.now + after)
             }
-            Action::Reload(setup) => {
-                self.infinite |= setup.listeners.iter().any(|l| l.ua_minutes == 0);
-                self.reload(setup)
-            }
+            Action::Reload(setup) => self.reload(setup),
+            Action::Restore => self.restore(),
             Action::Drain => {
                 self.note(Taped::Drain);
                 self.core.handle(moment(self.now), Input::Drain, &mut self.effects);
@@ -230,10 +194,6 @@ impl Stage {
                 self.advance(self.now)
             }
         }
-    }
-
-    fn note_text(&mut self, text: &str) {
-        self.infinite |= text.contains("TIMER=0");
     }
 
     /// Where a client sends from now: from where it logged in, unless it is `away`.
@@ -245,112 +205,6 @@ impl Stage {
     fn next_stream(&mut self) -> u32 {
         self.streams += 0x1001;
         self.streams
-    }
-
-    #[allow(clippy::too_many_arguments)] // The fields of the action.
-    fn login(
-        &mut self,
-        who: usize,
-        path: Path,
-        right: bool,
-        steps: usize,
-        twice: bool,
-        slots: u8,
-        text: &str,
-    ) -> Outcome {
-        let id = self.clients[who].id;
-        let passphrase = self.setup.on_socket(path.socket.0).map_or("", |listener| listener.passphrase_of(id));
-        let passphrase = if right { passphrase } else { "wrong" };
-        for step in 1..=steps {
-            let message = match step {
-                1 => with_id("RPTL", id),
-                2 => {
-                    let hash = Sha256::digest([&self.clients[who].salt, passphrase.as_bytes()].concat());
-                    [with_id("RPTK", id).as_slice(), &hash[..]].concat()
-                }
-                3 => rptc(id, "G0ABC", slots),
-                _ => [with_id("RPTO", id), text.to_owned().into_bytes()].concat(),
-            };
-            for _ in 0..if twice { 2 } else { 1 } {
-                self.send(path, message.clone())?;
-            }
-        }
-        if right && steps >= 2 {
-            self.clients[who].path = path;
-            self.clients[who].next_ping = Some(self.now + PING);
-        }
-        Ok(())
-    }
-
-    /// Puts the frames of a transmission into the queue.
-    fn talk(&mut self, talk: &Talk) {
-        let stream = match talk.stream {
-            Stream::New => self.next_stream(),
-            Stream::Own => self.clients[talk.who].stream,
-            Stream::Others => self.streams,
-        };
-        self.clients[talk.who].stream = stream;
-        let path = self.way(talk.who, talk.away);
-        let mut late = 0;
-        let mut frames: Vec<(u64, Vec<u8>)> = Vec::new();
-        for (n, frame) in self.frames(talk, stream).into_iter().enumerate() {
-            let faults: Vec<_> = talk.faults.iter().filter(|(at, _)| *at == n).map(|(_, fault)| *fault).collect();
-            late += faults.iter().map(|f| if let Fault::Late(by) = f { *by } else { 0 }).sum::<u64>();
-            let lost = |&(at, fault): &(usize, Fault)| matches!(fault, Fault::Lost(m) if (at..at + m).contains(&n));
-            if talk.faults.iter().any(lost) {
-                continue;
-            }
-            let at = self.now + talk.delay + late + talk.pace * n as u64;
-            frames.push((at, frame.clone()));
-            for fault in faults {
-                match fault {
-                    Fault::Twice => frames.push((at + 1, frame.clone())),
-                    Fault::Swapped => frames.last_mut().unwrap().0 = at + talk.pace + 1,
-                    _ => {}
-                }
-            }
-        }
-        for (at, frame) in frames {
-            self.order += 1;
-            self.queue.insert((at, self.order), (path, frame));
-        }
-    }
-
-    fn frames(&self, talk: &Talk, stream: u32) -> Vec<Vec<u8>> {
-        let id = self.clients[talk.who].id;
-        let source = [id, id + 1_000, 1, 16_776_416][talk.radio];
-        let own = lc(talk.head, talk.tg, source);
-        let mut bursts: Vec<(u8, Burst)> = Vec::new();
-        if talk.header {
-            let mut burst = template("head");
-            put_full_lc(&mut burst, FullLc::Header, own);
-            bursts.push((0x21, burst));
-        }
-        for n in talk.skip..talk.skip + talk.bursts {
-            let index = n % 6;
-            let mut burst = template(["A", "B", "C", "D", "E", "F"][index]);
-            burst[..4].copy_from_slice(&stream.to_be_bytes());
-            burst[4..8].copy_from_slice(&(n as u32).to_be_bytes());
-            if (1..5).contains(&index) {
-                let block = (n / 6 / 2 % 3) as u8;
-                let alias = [4 + block, 0, b'M', b'0', block, b'A', b'B', b'C', stream as u8];
-                put_fragment(&mut burst, index - 1, if talk.alias && n / 6 % 2 == 1 { alias } else { own });
-            }
-            bursts.push(([0x10, 1, 2, 3, 4, 5][index], burst));
-        }
-        if talk.terminator {
-            let mut burst = template("term");
-            put_full_lc(&mut burst, FullLc::Terminator, own);
-            bursts.push((0x22, burst));
-        }
-        let slot_bit = if talk.slot == 2 { 0x80 } else { 0 };
-        let frame = |(n, (bits, burst))| {
-            let seq = talk.first_seq.wrapping_add(n as u8);
-            let mut bytes = frame_bytes(seq, source, talk.tg, id, bits | slot_bit, stream, &burst, [5, 70]).to_vec();
-            bytes.resize(talk.length, 0xaa);
-            bytes
-        };
-        bursts.into_iter().enumerate().map(frame).collect()
     }
 
     /// Lets the clock run: frames that were queued and pings come at their times.
@@ -444,6 +298,14 @@ impl Stage {
         self.compare()
     }
 
+    /// Whoever comes out of a snapshot must go on as if nothing had happened.
+    fn restore(&mut self) -> Outcome {
+        self.note(Taped::Restore);
+        self.restores += 1;
+        self.core = revived(&self.core, &self.setup, CASE_SEED);
+        self.compare()
+    }
+
     fn send(&mut self, path: Path, bytes: Vec<u8>) -> Outcome {
         self.advance(self.now)?;
         self.note(Taped::Datagram(path, bytes.clone()));
@@ -476,110 +338,6 @@ impl Stage {
         self.effects.clear();
         self.model.clear();
         verdict.map_err(TestCaseError::fail)
-    }
-
-    /// Whether core and model did the same.
-    fn agree(&mut self) -> Result<(), String> {
-        self.same_datagrams()?;
-        let mut wanted = self.model.events.clone();
-        for event in self.effects.events() {
-            let found = wanted.iter().position(|what| *what == event.what);
-            let Some(place) = found else {
-                return Err(format!("the core reports {:?}, the model {wanted:?}", event.what));
-            };
-            wanted.swap_remove(place);
-            if event.at != moment(self.now).wall {
-                return Err(format!("{event:?} has the wrong time"));
-            }
-        }
-        if !wanted.is_empty() {
-            return Err(format!("the core does not report {wanted:?}"));
-        }
-        let refusals: BTreeMap<&str, u64> = self.core.refusals().occurred().collect();
-        if refusals != self.model.refusals {
-            return Err(format!("refusals of the core {refusals:?}\nof the model {:?}", self.model.refusals));
-        }
-        let s = self.core.table_sizes();
-        let sizes = [s.sessions, s.subscriptions, s.conferences, s.streams, s.live_calls, s.echoes];
-        if sizes != self.model.sizes() || self.core.running_sessions() != self.model.running() {
-            return Err(format!("table sizes of the core {s:?}, of the model {:?}", self.model.sizes()));
-        }
-        let made = &self.model.made;
-        let most = 2 * made.sessions + made.calls + made.legs + made.echoes + 2;
-        if s.deadlines as u64 > most {
-            return Err(format!("{} entries in the heap of deadlines", s.deadlines));
-        }
-        if self.effects.drained() && !self.model.drained {
-            return Err("the core is drained too early".into());
-        }
-        Ok(())
-    }
-
-    /// The same datagrams to each line of each receiver, in order.
-    fn same_datagrams(&mut self) -> Result<(), String> {
-        type Place = (SocketAddr, SocketId, u8);
-        let lane = |bytes: &[u8]| if bytes.starts_with(b"DMRD") { 1 + (bytes[15] >> 7) } else { 0 };
-        let place = |path: &Path, bytes: &[u8]| -> Place { (path.remote, path.socket, lane(bytes)) };
-        let mut got = rendered(&self.effects);
-        got.sort_by_key(|(path, bytes)| place(path, bytes));
-        let mut wanted = std::mem::take(&mut self.model.sent);
-        wanted.sort_by_key(|sent| match sent {
-            Sent::Control(path, bytes) => place(path, bytes),
-            Sent::Challenge(path, _) => place(path, &[]),
-            Sent::Frame(path, bytes) | Sent::Playback(path, bytes, _) => place(path, bytes),
-        });
-        let wrong = || format!("the core sends {}\nthe model {}", show(&got), show_sent(&wanted));
-        if got.len() != wanted.len() {
-            return Err(wrong());
-        }
-        for ((path, bytes), sent) in got.iter().zip(&wanted) {
-            let same = match sent {
-                Sent::Control(to, message) => to == path && message == bytes,
-                Sent::Frame(to, frame) => to == path && frame[..] == bytes[..],
-                Sent::Challenge(to, client) => {
-                    let salt = bytes.strip_prefix(b"RPTACK").and_then(|salt| salt.try_into().ok());
-                    to == path && salt.is_some_and(|salt| self.model.learn_salt(*to, *client, salt))
-                }
-                Sent::Playback(to, frame, echo) => {
-                    let stream = u32::from_be_bytes(bytes[16..20].try_into().unwrap());
-                    let known = self.model.playback_streams.clone();
-                    let fresh = stream != 0 && !known.iter().any(|(other, id)| other != echo && *id == stream);
-                    let mut frame = *frame;
-                    frame[16..20].copy_from_slice(&bytes[16..20]);
-                    let kept = *self.model.playback_streams.entry(*echo).or_insert(stream) == stream;
-                    to == path && frame[..] == bytes[..] && fresh && kept
-                }
-            };
-            if !same {
-                return Err(wrong());
-            }
-        }
-        Ok(())
-    }
-}
-
-fn show(sent: &[(Path, Vec<u8>)]) -> String {
-    let one = |(path, bytes): &(Path, Vec<u8>)| format!("\n  to {} {}", path.remote, words(bytes));
-    sent.iter().map(one).collect()
-}
-
-fn show_sent(sent: &[Sent]) -> String {
-    let one = |sent: &Sent| match sent {
-        Sent::Control(path, bytes) => format!("\n  to {} {}", path.remote, words(bytes)),
-        Sent::Frame(path, bytes) => format!("\n  to {} {}", path.remote, words(bytes)),
-        Sent::Playback(path, bytes, echo) => format!("\n  to {} echo {echo} {}", path.remote, words(bytes)),
-        Sent::Challenge(path, client) => format!("\n  to {} a challenge for {client}", path.remote),
-    };
-    sent.iter().map(one).collect()
-}
-
-fn words(bytes: &[u8]) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    match bytes {
-        [b'D', b'M', b'R', b'D', ..] if bytes.len() == 55 => {
-            format!("DMRD {} {} {} {}", hex(&bytes[4..15]), hex(&bytes[15..20]), hex(&bytes[20..53]), hex(&bytes[53..]))
-        }
-        _ => bytes.escape_ascii().to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Logins, keepalive, OPTIONS, closing, reload. Source: `wire.md` 1.3 to 1.9, `behaviour.md` 1.1, 1.7, 1.8, 6.
 
 use super::frame::{Frame, Kind, number};
-use super::{Bucket, Model, Route, Sent, Session, options};
+use super::{Bucket, Failures, Model, Route, Sent, Session, options};
 use crate::setup::{Listener, Setup, admits};
 use ragchew_core::id::{ClientId, ConferenceTg, ListenerId};
 use ragchew_core::net::Path;
@@ -77,10 +77,22 @@ impl Model {
         session.closing = None;
     }
 
+    fn is_live(&self, path: Path) -> bool {
+        self.sessions().any(|s| s.running && s.path.remote == path.remote)
+    }
+
+    /// MSTCL, unless it would log out another session at that address: clients do not check the ID in it.
+    fn farewell(&mut self, path: Path, client: u32) {
+        if self.is_live(path) {
+            return self.refuse(Refusal::FromLiveAddress);
+        }
+        self.control(path, "MSTCL", client);
+    }
+
     /// MSTNAK, unless a session runs at that address or too many were sent.
     fn nak(&mut self, path: Path, client: u32, why: Refusal) -> bool {
         self.refuse(why);
-        if self.sessions().any(|s| s.running && s.path.remote == path.remote) {
+        if self.is_live(path) {
             self.refuse(Refusal::FromLiveAddress);
             return false;
         }
@@ -111,7 +123,7 @@ impl Model {
     }
 
     fn is_ignored(&self, path: Path, client: u32) -> bool {
-        self.strangers.failures.get(&(client, path.remote.ip())).is_some_and(|&(_, until)| self.now < until)
+        self.strangers.failures.get(&(client, path.remote.ip())).is_some_and(|f| self.now < f.ignored_until)
     }
 
     fn rptl(&mut self, listener: &Listener, path: Path, client: u32) {
@@ -179,13 +191,14 @@ impl Model {
         let right = self.is_right(listener, path, client, hash);
         let failures = self.strangers.failures.entry((client, ip)).or_default();
         if !right {
-            failures.0 += 1;
-            if failures.0 == 5 {
-                *failures = (0, now + 30_000);
-            }
+            let count = if now >= failures.last + 600_000 { 1 } else { failures.count + 1 };
+            *failures = match count {
+                5 => Failures { count: 0, last: now, ignored_until: now + 30_000 },
+                _ => Failures { count, last: now, ..*failures },
+            };
             return self.refuse_login(listener, path, client, Refusal::NoChallenge);
         }
-        *failures = (0, 0);
+        *failures = Failures::default();
         let mut moved = None;
         if let Some(old) = self.find(listener, client).cloned() {
             if !same_endpoint(&old.path, &path) {
@@ -195,8 +208,10 @@ impl Model {
                 moved = Some(now);
             }
             self.end(old.number, SessionEnd::LoggedInAgain);
-            if moved.is_some() {
-                self.control(old.path, "MSTCL", client);
+            if moved.is_none() {
+                moved = old.moved;
+            } else {
+                self.farewell(old.path, client);
                 self.events.push(What::Moved { who: old.tag(), from: old.path.remote, to: path.remote });
             }
         }
@@ -217,6 +232,7 @@ impl Model {
             moved,
             rptc: None,
             rpto: None,
+            asked: Vec::new(),
             key: None,
             wishes: Bucket::default(),
             settings: options::Settings::of(listener, client),
@@ -225,10 +241,7 @@ impl Model {
         };
         self.control(path, "RPTACK", client);
         self.events.push(What::Authenticated { who: session.tag(), remote: path.remote });
-        match self.free.pop() {
-            Some(place) => self.places[place] = Some(session),
-            None => self.places.push(Some(session)),
-        }
+        self.sessions.push(session);
     }
 
     fn rptc(&mut self, listener: &Listener, path: Path, client: u32, bytes: &[u8]) {
@@ -236,7 +249,7 @@ impl Model {
             self.malformed("config_length");
             let waiting = self.find(listener, client).filter(|s| !s.running && same_endpoint(&s.path, &path));
             if let Some(number) = waiting.map(|s| s.number) {
-                self.take_out(number);
+                self.end(number, SessionEnd::Refused);
             }
             return self.refuse_login(listener, path, client, Refusal::BadConfig);
         }
@@ -249,6 +262,7 @@ impl Model {
             return;
         }
         self.alive(session);
+        self.s_mut(session).path = path;
         if self.s(session).rptc.as_deref() != Some(bytes) {
             let now = self.now;
             if !self.s_mut(session).wishes.take(5, 1_000, now) {
@@ -294,6 +308,7 @@ impl Model {
             }
         };
         self.alive(session);
+        self.s_mut(session).path = path;
         let text = std::str::from_utf8(text).unwrap().trim_end_matches('\0');
         let blank = text.chars().all(|c| c == ' ' || c == ';');
         if self.s(session).rpto.as_deref() != Some(text.as_bytes()) && !blank {
@@ -316,6 +331,7 @@ impl Model {
         }
         record.key = shown.or(record.key.take());
         record.rpto = Some(text.as_bytes().to_vec());
+        record.asked.push(text.to_owned());
         let voided = record.settings.apply(text);
         let settings = &record.settings;
         let statics = [0, 1].map(|slot| settings.statics.iter().filter(|wish| wish.0 == slot).count() as u16);
@@ -429,23 +445,21 @@ impl Model {
         }
         let session = self.take_out(number);
         if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed) {
-            self.control(session.path, "MSTCL", session.client);
+            self.farewell(session.path, session.client);
         }
         self.events.push(What::Disconnected { who: session.tag(), remote: session.path.remote, cause });
     }
 
     fn take_out(&mut self, number: u64) -> Session {
-        let place = self.places.iter().position(|p| p.as_ref().is_some_and(|s| s.number == number)).unwrap();
-        self.free.push(place);
-        let session = self.places[place].take().unwrap();
-        let remote = session.path.remote;
-        if !self.sessions().any(|s| s.running && s.path.remote == remote) {
-            self.newest_at.remove(&remote);
+        let place = self.sessions.iter().position(|s| s.number == number).unwrap();
+        let session = self.sessions.remove(place);
+        if !self.is_live(session.path) {
+            self.newest_at.remove(&session.path.remote);
         }
         session
     }
 
-    /// A new configuration: who is no longer admitted goes; OPTIONS stay on top of what they cannot name.
+    /// A new configuration: who is no longer admitted goes; all that OPTIONS ever asked for stays on top of the rest.
     pub(crate) fn reload(&mut self, now: u64, setup: Setup) {
         self.now = now;
         if self.drain.is_some() {
@@ -466,13 +480,12 @@ impl Model {
                 continue;
             };
             kept += 1;
-            let fresh = options::Settings::of(&listener, session.client);
-            let record = self.s_mut(number);
-            match record.rpto {
-                None => record.settings = fresh,
-                Some(_) => (record.settings.maps, record.settings.hang) = (fresh.maps, fresh.hang),
+            let mut settings = options::Settings::of(&listener, session.client);
+            for text in &session.asked {
+                settings.apply(text);
             }
-            if record.running {
+            self.s_mut(number).settings = settings;
+            if session.running {
                 self.settle(number);
             }
         }

@@ -57,12 +57,15 @@ impl Model {
         self.echoes.iter_mut().find(|echo| echo.number == number).unwrap()
     }
 
-    /// A call to the echo: into a new recording, unless one is being played.
+    /// A call to the echo: into a new recording, unless one is being played, or the client has one on its other slot.
     pub(super) fn open_echo(&mut self, session: u64, frame: &Frame) -> Route {
         if self.echo_of(session, frame.slot).is_some_and(|echo| matches!(echo.stage, Stage::Playing(_))) {
             return Route::Nowhere(Refusal::EchoBusy);
         }
         self.drop_echo(session, frame.slot);
+        if self.echo_of(session, 1 - frame.slot).is_some() {
+            return Route::Nowhere(Refusal::EchoBusy);
+        }
         self.made.echoes += 1;
         self.echoes.push(Echo {
             number: self.made.echoes,
@@ -132,6 +135,7 @@ impl Model {
                 self.echo_mut(number).stage = Stage::Waiting(now + 60, until);
                 return;
             }
+            self.end_former(session, slot);
             let echo = self.echo_mut(number);
             echo.stage = Stage::Playing(now);
             let frames = echo.frames.len() as u32;

@@ -126,14 +126,14 @@ pub(crate) fn full_lc_burst(kind: FullLc, lc: [u8; 9]) -> Burst {
     burst
 }
 
-/// The first three bytes of the LC in a header that is coded without errors, as all headers of these cases are: row 0 of
-/// the BPTC matrix holds 8 bits, rows 1 and 2 eleven each (`wire.md` 5.6).
-pub(crate) fn head_of(burst: &Burst) -> [u8; 3] {
+/// The LC in a header or terminator that is coded without errors, as all of these cases are: row 0 of the BPTC matrix
+/// holds 8 bits, each of the next eleven (`wire.md` 5.6).
+pub(crate) fn lc_of(burst: &Burst) -> [u8; 9] {
     let sent = |i: usize| bit(burst, if i < 98 { i } else { i + 68 });
-    let places = (3..11).map(|c| 1 + c).chain((0..16).map(|n| 1 + 15 * (1 + n / 11) + n % 11));
+    let places = (3..11).map(|c| 1 + c).chain((0..64).map(|n| 1 + 15 * (1 + n / 11) + n % 11));
     let bits: Vec<bool> = places.map(|place| sent(place * 181 % 196)).collect();
     let byte = |n: usize| bits[8 * n..8 * n + 8].iter().fold(0, |b, &one| b << 1 | u8::from(one));
-    [byte(0), byte(1), byte(2)]
+    std::array::from_fn(byte)
 }
 
 /// Bits 116–147 of a burst.

@@ -107,7 +107,9 @@ impl Model {
                         if user {
                             record.until = None;
                         }
-                        self.tell_begin(leg.number);
+                        if leg.active {
+                            self.tell_begin(leg.number);
+                        }
                     }
                     Some(_) => {}
                     None if user && !taken => {}
@@ -173,13 +175,15 @@ impl Model {
         }
     }
 
-    /// A leg is looked at when its time was first to come, and again when it has been given more.
+    /// A leg is looked at when its time was first to come, and again when it has been given more; at least every minute.
     fn set_alarm(&mut self, number: u64) {
         self.made.alarms += 1;
         let place = self.made.alarms;
+        let look = self.now + 60_000;
         let leg = self.leg_mut(number).unwrap();
-        if let Some(until) = leg.until.filter(|&until| leg.alarm.is_none_or(|(at, _)| until < at)) {
-            leg.alarm = Some((until, place));
+        let at = leg.until.map(|until| until.min(look));
+        if let Some(at) = at.filter(|&at| leg.alarm.is_none_or(|(other, _)| at < other)) {
+            leg.alarm = Some((at, place));
         }
     }
 
@@ -191,11 +195,18 @@ impl Model {
         if leg.speaking {
             return;
         }
-        match leg.until {
+        let (session, slot, active, until) = (leg.session, leg.slot, leg.active, leg.until);
+        match until {
             None => {}
             Some(until) if until > now => self.set_alarm(number),
-            Some(_) if leg.active => self.drop_leg(number, SubscriptionEnd::Expired),
+            Some(_) if active => self.drop_leg(number, SubscriptionEnd::Expired),
+            // What is paused does not come back into its client's own transmission.
+            Some(_) if self.speaking(session, slot).is_some() => {
+                self.leg_mut(number).unwrap().until = Some(now + 5_000);
+                self.set_alarm(number);
+            }
             Some(_) => {
+                let leg = self.leg_mut(number).unwrap();
                 leg.until = None;
                 self.activate(number);
                 self.tell_begin(number);

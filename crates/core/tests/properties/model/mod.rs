@@ -15,7 +15,7 @@ pub(crate) use options::Settings;
 use ragchew_core::id::{CallNo, ClientId, ListenerId, SessionNo};
 use ragchew_core::net::Path;
 use ragchew_core::refusal::Refusal;
-use ragchew_core::report::{CallEnd, CallTag, SessionTag, SubscriptionSource, What};
+use ragchew_core::report::{CallEnd, CallTag, SessionEnd, SessionTag, SubscriptionSource, What};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -65,7 +65,9 @@ struct Line {
     sent: Option<Passed>,
     feed: Option<Feed>,
     starts: Bucket,
-    told: Option<(u32, Refusal)>,
+    tells: Bucket,
+    /// The last four refusals that were told.
+    told: Vec<(u32, Refusal)>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +83,8 @@ struct Session {
     moved: Option<u64>,
     rptc: Option<Vec<u8>>,
     rpto: Option<Vec<u8>>,
+    /// Every text of OPTIONS that was taken.
+    asked: Vec<String>,
     key: Option<String>,
     wishes: Bucket,
     settings: Settings,
@@ -181,8 +185,15 @@ struct Strangers {
     naks: BTreeMap<std::net::IpAddr, Bucket>,
     all_naks: Bucket,
     events: Bucket,
-    /// Wrong answers, and until when the client is ignored.
-    failures: BTreeMap<(u32, std::net::IpAddr), (u32, u64)>,
+    failures: BTreeMap<(u32, std::net::IpAddr), Failures>,
+}
+
+/// Wrong answers of a client.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    count: u32,
+    last: u64,
+    ignored_until: u64,
 }
 
 /// The naive server.
@@ -192,9 +203,8 @@ pub(crate) struct Model {
     now: u64,
     /// Minutes that the server's clock has run when the case begins; challenges change with them.
     began: u64,
-    /// A place that was freed last is taken first; reloads and drains go by places.
-    places: Vec<Option<Session>>,
-    free: Vec<usize>,
+    /// In the order of their logins, by which reloads and drains go.
+    sessions: Vec<Session>,
     newest_at: BTreeMap<SocketAddr, u64>,
     strangers: Strangers,
     salts: BTreeMap<(u32, u16, String, u64), [u8; 4]>,
@@ -227,14 +237,27 @@ pub(crate) struct Made {
     pub(crate) delivered: u64,
     pub(crate) aliases_shown: u64,
     pub(crate) made_terminators: u64,
+    /// Headers and terminators whose LC was put right.
+    pub(crate) foreign: u64,
+    /// Lines that went over to another call.
+    pub(crate) went_over: u64,
     alarms: u64,
+}
+
+/// What the orderly end does next.
+#[derive(Clone, Copy, Debug)]
+enum DrainStep {
+    EndCalls,
+    /// The first, second or third time.
+    Tell(u32),
+    Close,
+    Done,
 }
 
 #[derive(Clone, Debug)]
 struct Drain {
-    sessions: Vec<u64>,
-    rounds_left: u32,
-    next: Option<u64>,
+    step: DrainStep,
+    at: u64,
 }
 
 impl Model {
@@ -243,8 +266,7 @@ impl Model {
             setup,
             now: 0,
             began,
-            places: Vec::new(),
-            free: Vec::new(),
+            sessions: Vec::new(),
             newest_at: BTreeMap::new(),
             strangers: Strangers::default(),
             salts: BTreeMap::new(),
@@ -278,7 +300,7 @@ impl Model {
     }
 
     fn sessions(&self) -> impl Iterator<Item = &Session> {
-        self.places.iter().flatten()
+        self.sessions.iter()
     }
 
     fn session(&self, number: u64) -> Option<&Session> {
@@ -286,7 +308,7 @@ impl Model {
     }
 
     fn session_mut(&mut self, number: u64) -> Option<&mut Session> {
-        self.places.iter_mut().flatten().find(|session| session.number == number)
+        self.sessions.iter_mut().find(|session| session.number == number)
     }
 
     /// The session as one that exists.
@@ -330,7 +352,7 @@ impl Model {
         }
         let first_end = self.known.values().filter_map(|known| known.ended.as_ref()).map(|ended| ended.at).min();
         agenda.extend(first_end.map(|at| (at + 180_000, Due::Memory)));
-        agenda.extend(self.drain.as_ref().and_then(|drain| drain.next).map(|at| (at, Due::Drain)));
+        agenda.extend(self.drain.as_ref().filter(|d| !matches!(d.step, DrainStep::Done)).map(|d| (d.at, Due::Drain)));
         agenda
     }
 
@@ -369,37 +391,38 @@ impl Model {
         }
     }
 
-    /// Orderly end, `wire.md` 1.6: calls end at once, every client is told three times 20 ms apart, then sessions close.
+    /// Orderly end, `wire.md` 1.6: nothing is heard any more, the rest comes in steps.
     pub(crate) fn begin_drain(&mut self, now: u64) {
         self.now = now;
-        if self.drain.is_some() {
-            return;
-        }
-        let calls: Vec<u64> = self.calls.iter().map(|call| call.number).collect();
-        for call in calls {
-            self.finish(call, CallEnd::SessionEnded);
-        }
-        let sessions = self.sessions().map(|session| session.number).collect();
-        self.drain = Some(Drain { sessions, rounds_left: 3, next: Some(now) });
+        self.drain.get_or_insert(Drain { step: DrainStep::EndCalls, at: now });
     }
 
+    /// Calls end, every client is told three times 20 ms apart, then sessions close. Where there were calls, the first time
+    /// is 20 ms after their end, because control overtakes voice.
     fn drain_step(&mut self) {
-        let Some(mut drain) = self.drain.clone() else { return };
-        for &session in &drain.sessions {
-            match self.session(session).map(|s| (s.running, s.path, s.client)) {
-                Some(_) if drain.rounds_left == 0 => self.end(session, ragchew_core::report::SessionEnd::Drained),
-                Some((true, path, client)) => self.control(path, "MSTCL", client),
-                _ => {}
+        let step = self.drain.as_ref().unwrap().step;
+        let sessions: Vec<(u64, bool)> = self.sessions().map(|s| (s.number, s.running)).collect();
+        let (next, pause) = match step {
+            DrainStep::EndCalls => {
+                let calls: Vec<u64> = self.calls.iter().map(|call| call.number).collect();
+                calls.iter().for_each(|&call| self.finish(call, CallEnd::SessionEnded));
+                (DrainStep::Tell(1), if calls.is_empty() { 0 } else { 20 })
             }
-        }
-        if drain.rounds_left == 0 {
-            self.drained = true;
-            drain.next = None;
-        } else {
-            drain.rounds_left -= 1;
-            drain.next = Some(self.now + if drain.rounds_left == 0 { 0 } else { 20 });
-        }
-        self.drain = Some(drain);
+            DrainStep::Tell(time) => {
+                for (session, _) in sessions.into_iter().filter(|(_, running)| *running) {
+                    let (path, client) = (self.s(session).path, self.s(session).client);
+                    self.control(path, "MSTCL", client);
+                }
+                if time < 3 { (DrainStep::Tell(time + 1), 20) } else { (DrainStep::Close, 0) }
+            }
+            DrainStep::Close => {
+                sessions.into_iter().for_each(|(session, _)| self.end(session, SessionEnd::Drained));
+                self.drained = true;
+                (DrainStep::Done, 0)
+            }
+            DrainStep::Done => return,
+        };
+        self.drain = Some(Drain { step: next, at: self.now + pause });
     }
 
     /// How many records there are, as the core counts them: sessions, subscriptions, conferences, streams, calls, echoes.

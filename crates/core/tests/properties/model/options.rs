@@ -101,7 +101,8 @@ impl Settings {
         let mut statics = self.statics.clone();
         for wish in wishes {
             let line: Vec<_> = statics.iter().filter(|known| known.0 == wish.0).collect();
-            if line.iter().any(|known| known.1 == wish.1) {
+            // What a slot hears twice it hears once.
+            if line.iter().any(|known| known.1 == wish.1 || known.2 == wish.2) {
                 continue;
             }
             if line.len() >= 64 {

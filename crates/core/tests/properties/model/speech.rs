@@ -1,7 +1,7 @@
 //! Voice: what a burst means to its stream, who hears it, as what, and how a call ends. Source: `behaviour.md` 3.
 
-use super::frame::{Frame, Kind, embedded_lc, fragment, frame_bytes, full_lc_burst, head_of, lc};
-use super::{Call, Ended, Feed, Known, Model, Passed, Route, Sent};
+use super::frame::{Frame, Kind, embedded_lc, fragment, frame_bytes, full_lc_burst, lc, lc_of};
+use super::{Bucket, Call, Ended, Feed, Known, Model, Passed, Route, Sent};
 use crate::coding::{Burst, FullLc, put_fragment, put_full_lc};
 use crate::setup::{Listener, admits};
 use ragchew_core::Span;
@@ -19,6 +19,7 @@ pub(super) struct Progress {
     accepted: u32,
     lost: u32,
     reordered: u32,
+    at_once: Bucket,
     /// The last frame of each sequence number modulo 64.
     recent: BTreeMap<u8, (u8, u8, Vec<u8>)>,
 }
@@ -44,7 +45,8 @@ impl Progress {
         self.last = Some((frame.seq, now));
         self.recent.insert(frame.seq % 64, content);
         self.seen += 1;
-        if self.seen > 18 && self.seen * 1_000 > 25 * (now - started) {
+        let in_bulk = !self.at_once.take(50, 40, now);
+        if in_bulk || (self.seen > 18 && self.seen * 1_000 > 25 * (now - started)) {
             return Err(Refusal::RateGuard);
         }
         self.accepted += 1;
@@ -91,7 +93,7 @@ impl Look {
     /// Feature set and options are those of the first header; a group call has the FLCO of one.
     fn hear_header(&mut self, frame: &Frame) {
         if frame.kind == Kind::Header && !self.header_heard {
-            let [flco, fid, options] = head_of(&frame.burst);
+            let [flco, fid, options, ..] = lc_of(&frame.burst);
             self.head = [flco & 0xc0, fid, options];
             self.header_heard = true;
         }
@@ -127,8 +129,15 @@ impl Look {
     }
 }
 
+/// Whether the LC speaks of another call than DMRD does: radios would believe it.
+fn is_foreign(frame: &Frame) -> bool {
+    let carries = matches!(frame.kind, Kind::Header | Kind::Terminator);
+    let [flco, _, _, numbers @ ..] = lc_of(&frame.burst);
+    carries && (flco & 0x3f != 0 || numbers[..] != lc([0; 3], frame.tg, frame.source)[3..])
+}
+
 enum Meaning {
-    /// The conference, and whether the line is in it already.
+    /// The conference, and whether the line has a leg in it already, though it may be paused.
     Conference(u32, bool),
     Echo,
     Nowhere,
@@ -137,14 +146,16 @@ enum Meaning {
 impl Model {
     pub(super) fn refuse_frame(&mut self, session: u64, frame: &Frame, why: Refusal) {
         self.refuse(why);
+        let now = self.now;
         let record = self.s_mut(session);
         let who = record.tag();
-        let told = &mut record.lines[frame.slot].told;
+        let line = &mut record.lines[frame.slot];
         let silent = matches!(why, Refusal::AfterEnd | Refusal::StrayTerminator | Refusal::IdleFrame);
-        if silent || *told == Some((frame.stream, why)) {
+        if silent || line.told.contains(&(frame.stream, why)) || !line.tells.take(8, 1_000, now) {
             return;
         }
-        *told = Some((frame.stream, why));
+        line.told.insert(0, (frame.stream, why));
+        line.told.truncate(4);
         self.events.push(What::CallRefused {
             who,
             stream: StreamId(frame.stream),
@@ -164,7 +175,10 @@ impl Model {
             if frame.kind == Kind::Terminator {
                 self.calls.retain(|other| other.number != call.number);
             } else {
-                self.call_mut(call.number).last = self.now;
+                // The slot is in use, though nothing of it passes.
+                let (now, passed) = (self.now, Passed { at: self.now, tg: call.rf, source: call.source });
+                self.call_mut(call.number).last = now;
+                self.s_mut(session).lines[frame.slot].received = Some(passed);
             }
         } else if (call.source, call.rf) != (frame.source, frame.tg) {
             self.refuse_frame(session, frame, Refusal::OtherAddressing);
@@ -179,7 +193,7 @@ impl Model {
     fn meaning(&self, session: u64, slot: usize, tg: u32) -> Meaning {
         match (self.leg_of(session, slot, tg), tg) {
             (Some(leg), _) if leg.conference == 9_990 => Meaning::Echo,
-            (Some(leg), _) => Meaning::Conference(leg.conference, leg.active),
+            (Some(leg), _) => Meaning::Conference(leg.conference, true),
             (None, 9_990) => Meaning::Echo,
             (None, 0..=4 | 9 | 4_000 | 5_000 | 9_991..=9_999 | 16_777_215..) => Meaning::Nowhere,
             (None, _) => Meaning::Conference(tg, false),
@@ -199,6 +213,8 @@ impl Model {
         if let Some(former) = self.speaking(session, frame.slot).map(|call| call.number) {
             self.finish(former, CallEnd::Replaced);
         }
+        // The end of the former call may have taken away, in single mode, what this one was about to use.
+        let meaning = self.meaning(session, frame.slot, frame.tg);
         let call = self.open(session, frame, meaning, conference);
         self.go_on(call, frame, true);
     }
@@ -268,8 +284,6 @@ impl Model {
             Meaning::Echo => self.open_echo(session, frame),
             Meaning::Nowhere => Route::Nowhere(Refusal::NotRouted),
             Meaning::Conference(..) if waits => Route::Nowhere(Refusal::FirstCall),
-            // Single mode has dropped the leg when the former call of this line ended, a moment ago.
-            Meaning::Conference(..) if leg.is_none() => Route::Nowhere(Refusal::TooManySubscriptions),
             Meaning::Conference(conference, joined) if !joined && self.is_busy(conference) => {
                 Route::Nowhere(Refusal::BusyTalkgroup)
             }
@@ -316,7 +330,11 @@ impl Model {
     fn go_on(&mut self, number: u64, frame: &Frame, first: bool) {
         let now = self.now;
         let call = self.call_mut(number);
-        let verdict = call.progress.accept(frame, call.started, now);
+        let mut verdict = call.progress.accept(frame, call.started, now);
+        if verdict == Err(Refusal::RateGuard) && frame.kind == Kind::Terminator {
+            // Whoever heard the call is to hear it end.
+            verdict = Ok(());
+        }
         if let Err(why @ (Refusal::Duplicate | Refusal::Late)) = verdict {
             return self.refuse(why);
         }
@@ -367,6 +385,7 @@ impl Model {
         call.look.hear(frame);
         let (speaker, slot, rf, source) = (call.session, call.slot, call.rf, call.source);
         let (feed, now) = (Feed::Call(number), self.now);
+        let foreign = is_foreign(frame);
         for leg in self.members_of(conference) {
             if leg.session == speaker && (!policy.self_other_slot || leg.slot == slot) {
                 continue;
@@ -391,13 +410,19 @@ impl Model {
                 self.refuse(Refusal::AwaitsSuperframe);
                 continue;
             }
+            if !hears {
+                self.end_former(leg.session, leg.slot);
+            }
+            let line = &mut self.s_mut(leg.session).lines[leg.slot];
             line.feed = Some(feed);
             line.sent = Some(Passed { at: now, tg: leg.rf, source });
             if late {
                 self.made.late_joins += 1;
                 self.send_made(number, leg.session, leg.slot, leg.rf, FullLc::Header, frame.seq.wrapping_sub(1));
             }
-            let burst = if leg.rf == rf { frame.burst } else { self.mapped_burst(number, frame, leg.rf) };
+            let made = foreign || leg.rf != rf;
+            let burst = if made { self.mapped_burst(number, frame, leg.rf) } else { frame.burst };
+            self.made.foreign += u64::from(foreign);
             self.made.mapped += u64::from(leg.rf != rf);
             self.made.delivered += 1;
             let record = self.s(leg.session);
@@ -411,7 +436,7 @@ impl Model {
     /// The burst with the LC of another talkgroup, or with a block of the alias in its place.
     fn mapped_burst(&mut self, number: u64, frame: &Frame, rf: u32) -> Burst {
         let call = self.call_mut(number);
-        call.look.mapped = true;
+        call.look.mapped |= rf != call.rf;
         let own = lc(call.look.head, rf, call.source);
         let shown = call.look.shown;
         let mut burst = frame.burst;
@@ -433,6 +458,15 @@ impl Model {
         let record = self.s(session);
         let bytes = frame_bytes(seq, call.source, rf, record.client, bits, call.stream, &burst, [0, 0]);
         self.sent.push(Sent::Frame(record.path, bytes));
+    }
+
+    /// A line that goes over to another call hears the former one end first.
+    pub(super) fn end_former(&mut self, session: u64, slot: usize) {
+        let line = &self.s(session).lines[slot];
+        if let (Some(Feed::Call(former)), Some(sent)) = (line.feed, line.sent) {
+            self.made.went_over += 1;
+            self.hang_up(former, session, slot, sent.tg, true);
+        }
     }
 
     /// A line hears a call no longer; it is told by a terminator unless it got the call's own.
