@@ -23,8 +23,19 @@ pub(crate) enum Action {
         right: bool,
         steps: usize,
         twice: bool,
+        /// With an RPTC that says too little.
+        short: bool,
         slots: u8,
         text: String,
+    },
+    /// Three logins: from another port, from there again, and from the usual one.
+    Hop {
+        who: usize,
+    },
+    /// In single mode, the end of a call takes the talkgroup away that the next call is about to use.
+    Displace {
+        who: usize,
+        slot: u8,
     },
     Ping {
         who: usize,
@@ -62,6 +73,8 @@ pub(crate) enum Action {
         tg: u32,
         bits: u8,
         zero: u8,
+        /// So many of them, each of a stream of its own.
+        times: u8,
     },
     Alias {
         who: usize,
@@ -212,17 +225,18 @@ fn away() -> impl Strategy<Value = usize> {
 
 fn login() -> impl Strategy<Value = Action> {
     let how = (prop_oneof![9 => Just(true), 1 => Just(false)], prop_oneof![1 => 1usize..3, 9 => 3usize..5]);
-    let twice = prop_oneof![8 => Just(false), 1 => Just(true)];
+    let twice = (prop_oneof![8 => Just(false), 1 => Just(true)], proptest::bool::weighted(0.06));
     let socket = prop_oneof![9 => Just(0u16), 1 => Just(1u16)];
     let away = prop_oneof![6 => Just(0usize), 2 => 1usize..4];
     (who(), away, socket, how, twice, slots(), text()).prop_map(
-        |(who, away, socket, (right, steps), twice, slots, text)| Action::Login {
+        |(who, away, socket, (right, steps), (twice, short), slots, text)| Action::Login {
             who,
             away,
             socket,
             right,
             steps,
             twice,
+            short,
             slots,
             text,
         },
@@ -295,6 +309,18 @@ fn long_talk() -> impl Strategy<Value = Talk> {
         stream: Stream::New,
         bursts: (176_000 / pace + more) as usize,
         faults: Vec::new(),
+        alias: false,
+        ..talk
+    })
+}
+
+/// A stall, and all that was kept back comes at once.
+fn bulk_talk() -> impl Strategy<Value = Talk> {
+    (talk(), 0u64..3, 1usize..4, 2_400u64..4_900).prop_map(|(talk, pace, at, stall)| Talk {
+        pace,
+        stream: Stream::New,
+        bursts: 70,
+        faults: vec![(at, Fault::Late(stall))],
         alias: false,
         ..talk
     })
@@ -411,6 +437,9 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         40 => talk().prop_map(Action::Talk),
         2 => long_talk().prop_map(Action::Talk),
+        1 => bulk_talk().prop_map(Action::Talk),
+        1 => who().prop_map(|who| Action::Hop { who }),
+        1 => (who(), 1u8..3).prop_map(|(who, slot)| Action::Displace { who, slot }),
         38 => wait(),
         10 => login(),
         5 => (who(), away(), text()).prop_map(|(who, away, text)| Action::Options { who, away, text }),
@@ -419,8 +448,8 @@ fn action() -> impl Strategy<Value = Action> {
         1 => who().prop_map(|who| Action::Silence { who }),
         2 => (who(), away(), slots(), select(vec!["G0ABC", "M1XYZ"]), proptest::bool::weighted(0.2))
             .prop_map(|(who, away, slots, callsign, short)| Action::Describe { who, away, slots, callsign, short }),
-        3 => (who(), 1u8..3, talkgroup(), kinds, prop_oneof![9 => Just(0u8), 2 => 1u8..3])
-            .prop_map(|(who, slot, tg, bits, zero)| Action::Data { who, slot, tg, bits, zero }),
+        3 => (who(), 1u8..3, talkgroup(), kinds, prop_oneof![9 => Just(0u8), 2 => 1u8..3], prop_oneof![5 => Just(1u8), 1 => 9u8..15])
+            .prop_map(|(who, slot, tg, bits, zero, times)| Action::Data { who, slot, tg, bits, zero, times }),
         3 => (who(), 0usize..2, any::<bool>(), 0u8..5)
             .prop_map(|(who, source, long, block)| Action::Alias { who, source, long, block }),
         1 => (0u16..4, 0usize..6).prop_map(|(socket, what)| Action::Noise { socket, what }),
@@ -447,6 +476,7 @@ pub(crate) fn plan(actions: usize) -> impl Strategy<Value = Plan> {
             right: true,
             steps: 4,
             twice: false,
+            short: false,
             slots,
             text,
         };

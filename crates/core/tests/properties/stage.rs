@@ -125,8 +125,8 @@ impl Stage {
 
     fn act(&mut self, action: &Action) -> Outcome {
         match action {
-            Action::Login { who, away, socket, right, steps, twice, slots, text } => {
-                self.login(*who, path_of(*who, *away, *socket), *right, *steps, *twice, *slots, text)
+            Action::Login { who, away, socket, right, steps, twice, short, slots, text } => {
+                self.login(*who, path_of(*who, *away, *socket), *right, *steps, *twice, *short, *slots, text)
             }
             Action::Ping { who, away, other_local } => {
                 let mut path = self.way(*who, *away);
@@ -160,13 +160,15 @@ impl Stage {
                 self.talk(talk);
                 Ok(())
             }
-            Action::Data { who, slot, tg, bits, zero } => {
+            Action::Hop { who } => self.hop(*who),
+            Action::Displace { who, slot } => self.displace(*who, *slot),
+            Action::Data { who, slot, tg, bits, zero, times } => (0..*times).try_for_each(|_| {
                 let stream = if *zero == 1 { 0 } else { self.next_stream() };
                 let (id, source) = (self.clients[*who].id, if *zero == 2 { 0 } else { self.clients[*who].id });
                 let bits = bits | if *slot == 2 { 0x80 } else { 0 };
                 let frame = frame_bytes(0, source, *tg, id, bits, stream, &template("A"), [0, 0]);
                 self.send(self.way(*who, 0), frame.to_vec())
-            }
+            }),
             Action::Alias { who, source, long, block } => {
                 let id = self.clients[*who].id;
                 let id_part = if *long { id.to_be_bytes().to_vec() } else { Vec::new() };

@@ -84,6 +84,7 @@ impl Model {
     /// MSTCL, unless it would log out another session at that address: clients do not check the ID in it.
     fn farewell(&mut self, path: Path, client: u32) {
         if self.is_live(path) {
+            self.made.withheld += 1;
             return self.refuse(Refusal::FromLiveAddress);
         }
         self.control(path, "MSTCL", client);
@@ -210,6 +211,7 @@ impl Model {
             self.end(old.number, SessionEnd::LoggedInAgain);
             if moved.is_none() {
                 moved = old.moved;
+                self.made.intervals_kept += u64::from(moved.is_some_and(|at| now < at + 10_000));
             } else {
                 self.farewell(old.path, client);
                 self.events.push(What::Moved { who: old.tag(), from: old.path.remote, to: path.remote });
@@ -481,6 +483,7 @@ impl Model {
             };
             kept += 1;
             let mut settings = options::Settings::of(&listener, session.client);
+            self.made.asked_again += u64::from(!session.asked.is_empty());
             for text in &session.asked {
                 settings.apply(text);
             }

@@ -64,6 +64,7 @@ impl Model {
         }
         self.drop_echo(session, frame.slot);
         if self.echo_of(session, 1 - frame.slot).is_some() {
+            self.made.second_echoes += 1;
             return Route::Nowhere(Refusal::EchoBusy);
         }
         self.made.echoes += 1;

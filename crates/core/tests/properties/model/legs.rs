@@ -202,6 +202,7 @@ impl Model {
             Some(_) if active => self.drop_leg(number, SubscriptionEnd::Expired),
             // What is paused does not come back into its client's own transmission.
             Some(_) if self.speaking(session, slot).is_some() => {
+                self.made.waited += 1;
                 self.leg_mut(number).unwrap().until = Some(now + 5_000);
                 self.set_alarm(number);
             }

@@ -146,6 +146,8 @@ struct Call {
     started: u64,
     last: u64,
     too_long: bool,
+    /// Its terminator passed the rate guard.
+    hasty_end: bool,
     progress: speech::Progress,
     look: speech::Look,
     aliases_left: u32,
@@ -241,6 +243,22 @@ pub(crate) struct Made {
     pub(crate) foreign: u64,
     /// Lines that went over to another call.
     pub(crate) went_over: u64,
+    /// MSTCL that were not sent because another session runs there.
+    pub(crate) withheld: u64,
+    /// Logins that stayed under the takeover interval of the session before.
+    pub(crate) intervals_kept: u64,
+    /// Paused legs that waited for their user's end, and those that came back because they were keyed.
+    pub(crate) waited: u64,
+    pub(crate) paused_keyed: u64,
+    /// Frames that came too many at once, and terminators that passed the rate guard.
+    pub(crate) in_bulk: u64,
+    pub(crate) hasty_ends: u64,
+    pub(crate) second_echoes: u64,
+    /// Refusals that were not told for their number, and begins whose former call took their leg away.
+    pub(crate) untold: u64,
+    pub(crate) meanings_changed: u64,
+    /// Sessions with OPTIONS that a reload kept.
+    pub(crate) asked_again: u64,
     alarms: u64,
 }
 

@@ -20,6 +20,7 @@ pub(super) struct Progress {
     lost: u32,
     reordered: u32,
     at_once: Bucket,
+    in_bulk: u64,
     /// The last frame of each sequence number modulo 64.
     recent: BTreeMap<u8, (u8, u8, Vec<u8>)>,
 }
@@ -46,7 +47,9 @@ impl Progress {
         self.recent.insert(frame.seq % 64, content);
         self.seen += 1;
         let in_bulk = !self.at_once.take(50, 40, now);
-        if in_bulk || (self.seen > 18 && self.seen * 1_000 > 25 * (now - started)) {
+        let fast = self.seen > 18 && self.seen * 1_000 > 25 * (now - started);
+        self.in_bulk += u64::from(in_bulk && !fast);
+        if in_bulk || fast {
             return Err(Refusal::RateGuard);
         }
         self.accepted += 1;
@@ -151,7 +154,11 @@ impl Model {
         let who = record.tag();
         let line = &mut record.lines[frame.slot];
         let silent = matches!(why, Refusal::AfterEnd | Refusal::StrayTerminator | Refusal::IdleFrame);
-        if silent || line.told.contains(&(frame.stream, why)) || !line.tells.take(8, 1_000, now) {
+        if silent || line.told.contains(&(frame.stream, why)) {
+            return;
+        }
+        if !line.tells.take(8, 1_000, now) {
+            self.made.untold += 1;
             return;
         }
         line.told.insert(0, (frame.stream, why));
@@ -214,7 +221,9 @@ impl Model {
             self.finish(former, CallEnd::Replaced);
         }
         // The end of the former call may have taken away, in single mode, what this one was about to use.
+        let joined = matches!(meaning, Meaning::Conference(_, true));
         let meaning = self.meaning(session, frame.slot, frame.tg);
+        self.made.meanings_changed += u64::from(joined && matches!(meaning, Meaning::Conference(_, false)));
         let call = self.open(session, frame, meaning, conference);
         self.go_on(call, frame, true);
     }
@@ -276,10 +285,12 @@ impl Model {
             _ => None,
         };
         let waits = joins.is_some() && self.setup.policy.first_call == FirstCall::ActivateOnly;
+        let paused = self.leg_of(session, slot, frame.tg).is_some_and(|leg| !leg.active);
         let leg = if waits { None } else { self.keyed(session, slot, frame.tg, joins) };
         if let Some(leg) = leg.and_then(|leg| self.leg_mut(leg)) {
             leg.speaking = true;
         }
+        self.made.paused_keyed += u64::from(paused);
         let route = match meaning {
             Meaning::Echo => self.open_echo(session, frame),
             Meaning::Nowhere => Route::Nowhere(Refusal::NotRouted),
@@ -313,6 +324,7 @@ impl Model {
             started: now,
             last: now,
             too_long: false,
+            hasty_end: false,
             progress: Progress::default(),
             look: Look::new(frame, &self.setup.policy),
             aliases_left: 16,
@@ -334,6 +346,7 @@ impl Model {
         if verdict == Err(Refusal::RateGuard) && frame.kind == Kind::Terminator {
             // Whoever heard the call is to hear it end.
             verdict = Ok(());
+            call.hasty_end = true;
         }
         if let Err(why @ (Refusal::Duplicate | Refusal::Late)) = verdict {
             return self.refuse(why);
@@ -486,6 +499,8 @@ impl Model {
     pub(super) fn finish(&mut self, number: u64, cause: CallEnd) {
         let now = self.now;
         let call = self.call(number).clone();
+        self.made.in_bulk += call.progress.in_bulk;
+        self.made.hasty_ends += u64::from(call.hasty_end);
         if call.too_long {
             // It was told and counted when it reached the limit.
             return self.calls.retain(|other| other.number != number);

@@ -58,6 +58,7 @@ impl Stage {
         right: bool,
         steps: usize,
         twice: bool,
+        short: bool,
         slots: u8,
         text: &str,
     ) -> Outcome {
@@ -71,6 +72,7 @@ impl Stage {
                     let hash = Sha256::digest([&self.clients[who].salt, passphrase.as_bytes()].concat());
                     [with_id("RPTK", id).as_slice(), &hash[..]].concat()
                 }
+                3 if short => rptc(id, "G0ABC", slots)[..97].to_vec(),
                 3 => rptc(id, "G0ABC", slots),
                 _ => [with_id("RPTO", id), text.to_owned().into_bytes()].concat(),
             };
@@ -81,6 +83,49 @@ impl Stage {
         if right && steps >= 2 {
             self.clients[who].path = path;
             self.clients[who].next_ping = Some(self.now + PING);
+        }
+        Ok(())
+    }
+
+    pub(super) fn hop(&mut self, who: usize) -> Outcome {
+        let socket = self.clients[who].path.socket.0;
+        let [usual, other] = [0, 1].map(|away| path_of(who, away, socket));
+        // By another address of ours the challenge is another one: this is no repeated answer.
+        let again = Path { local: LocalIp::V4([192, 0, 2, 2]), ..other };
+        for path in [other, again, usual] {
+            self.login(who, path, true, 4, false, false, b'3', "TS2=91")?;
+        }
+        // The last one came too soon.
+        self.clients[who].path = again;
+        Ok(())
+    }
+
+    pub(super) fn displace(&mut self, who: usize, slot: u8) -> Outcome {
+        let steps = [("SINGLE=0", 92, true), ("SINGLE=0;TIMER=3", 91, false), ("SINGLE=1", 92, true)];
+        for (text, tg, terminator) in steps {
+            let rpto = [with_id("RPTO", self.clients[who].id), text.as_bytes().to_vec()].concat();
+            self.send(self.clients[who].path, rpto)?;
+            self.talk(&Talk {
+                who,
+                away: 0,
+                slot,
+                tg,
+                radio: 0,
+                stream: Stream::New,
+                delay: 0,
+                header: true,
+                skip: 0,
+                bursts: 6,
+                terminator,
+                first_seq: 0,
+                pace: 60,
+                head: [0; 3],
+                off: [0; 2],
+                alias: false,
+                length: 55,
+                faults: Vec::new(),
+            });
+            self.wait(1_500)?;
         }
         Ok(())
     }
