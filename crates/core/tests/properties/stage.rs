@@ -262,7 +262,10 @@ impl Stage {
         let place = |session| self.effects.events().iter().position(|event| ended(event, session));
         due.sort_by_key(|due| match due {
             Due::Session(session) => (Due::Session(0), place(*session)),
-            other if other.is_alone() => (Due::Leg(0), None),
+            // Talkgroups of one line that come and go at one moment: their order is the order of later deliveries.
+            other if other.is_alone() => {
+                (Due::Leg(0), self.effects.events().iter().position(|e| self.model.is_of(*other, &e.what)))
+            }
             other => (*other, None),
         });
         let before = if due.len() > 1 { Some(self.model.clone()) } else { None };
