@@ -3,8 +3,9 @@
 
 use ragchew_core::Core;
 use ragchew_core::config::Policy;
+use ragchew_core::dmr::{Burst, Flco, LcCarrier, full_lc};
 use ragchew_core::effects::{Effects, FRAME_LEN, Payload};
-use ragchew_core::id::Slot;
+use ragchew_core::id::{RfTg, Slot};
 use ragchew_core::limits::{EFFECTS_SOFT_LIMIT, MAX_ECHOES, MAX_STATIC, MAX_USER_ACTIVATED};
 use ragchew_core::net::Path;
 use ragchew_core::report::What;
@@ -245,11 +246,12 @@ fn carried(path: Path, bytes: &[u8], frame: &DmrdView<'_>, one: &Sent) {
         (frame.source(), frame.ber(), frame.rssi()),
         "{path:?} {bytes:02x?}"
     );
-    let (came, left) = (ragchew_core::dmr::Burst(*frame.burst()), ragchew_core::dmr::Burst(*out.burst()));
-    if out.destination_raw() == frame.destination_raw() {
+    let (came, left) = (Burst(*frame.burst()), Burst(*out.burst()));
+    if out.destination_raw() == frame.destination_raw() && !speaks_of_another_call(frame) {
         assert_eq!(left, came, "unchanged under the same number");
         return;
     }
+    assert!(!speaks_of_another_call(&out), "no radio is told of another call");
     let mut restored = left;
     match frame.kind() {
         FrameKind::VoiceHeader | FrameKind::Terminator => restored.set_info(came.info()),
@@ -257,4 +259,16 @@ fn carried(path: Path, bytes: &[u8], frame: &DmrdView<'_>, one: &Sent) {
         _ => {}
     }
     assert_eq!(restored, came, "nothing but the link control changes under another number");
+}
+
+/// Whether the LC of a header or terminator can be read and is of another call than its DMRD.
+fn speaks_of_another_call(frame: &DmrdView<'_>) -> bool {
+    let carrier = match frame.kind() {
+        FrameKind::VoiceHeader => LcCarrier::Header,
+        FrameKind::Terminator => LcCarrier::Terminator,
+        _ => return false,
+    };
+    let Ok(lc) = full_lc::decode(Burst(*frame.burst()).info(), carrier) else { return false };
+    let destination = RfTg(frame.destination_raw()).to_bytes();
+    (lc.flco(), lc.destination(), lc.source()) != (Flco::GroupVoice, destination, frame.source())
 }
