@@ -1,6 +1,7 @@
 //! Files that are read whole: configurations and passphrases. Never waits: what is no regular file, such as a pipe that
 //! nobody writes to, is refused instead of opened. Source: design §6.
 
+use crate::limits::LONGEST_PASSPHRASE;
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,9 +21,6 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<(Metadata, Vec<u8>)> {
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((about, bytes))
 }
-
-/// Bytes of a passphrase file, at most.
-pub(crate) const LONGEST_PASSPHRASE: u64 = 4_096;
 
 /// The one line of a passphrase file, without its end; none if the file holds anything else.
 pub(crate) fn one_line(bytes: &[u8]) -> Option<&[u8]> {

@@ -9,6 +9,7 @@ mod decode;
 pub mod demo;
 mod file;
 mod hotspot;
+pub mod limits;
 mod replay;
 mod run;
 mod state;

@@ -159,7 +159,7 @@ fn passphrase(args: &ReplayArgs) -> Result<Option<Passphrase>, String> {
     }
     let Some(path) = &args.passphrase_file else { return Ok(None) };
     let wrong = |why: &dyn std::fmt::Display| format!("the passphrase file {}: {why}", path.display());
-    let (_, bytes) = file::read(path, file::LONGEST_PASSPHRASE).map_err(|error| wrong(&error))?;
+    let (_, bytes) = file::read(path, crate::limits::LONGEST_PASSPHRASE).map_err(|error| wrong(&error))?;
     let line = file::one_line(&bytes).ok_or_else(|| wrong(&"expected one line"))?;
     Ok(Some(Passphrase::new(line)))
 }

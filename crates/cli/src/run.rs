@@ -9,6 +9,7 @@ mod thread;
 use super::args::{Args, RunArgs};
 use super::config::{self, Finding, Line, Numbers, Plan, Severity, Source};
 use super::{Exit, hotspot, load, source, state, wants_colour, write_findings};
+use crate::limits::{EVENT_SLOTS, NOTICE_SLOTS, RETIRED_SLOTS, TELLING};
 use closing::Closing;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use keeper::{Keeper, Running};
@@ -26,13 +27,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use thread::Thread;
-
-/// Report events that may wait for the log: 2 MiB, and about a second of a full server.
-const EVENT_SLOTS: usize = 16_384;
-/// Notices of the reactor that may wait for the keeper.
-const NOTICE_SLOTS: usize = 64;
-/// Configurations that may wait to be freed.
-const RETIRED_SLOTS: usize = 8;
 
 /// Why nothing was started.
 struct Refused {
@@ -169,14 +163,11 @@ fn begin(core: &Core, now: Now, bound: &[BoundSocket]) -> record::Begin {
     }
 }
 
-/// How long the recording's end may wait for a place among the notices.
-const TELLING: Duration = Duration::from_millis(500);
-
 /// Writes until the reactor is gone; an error is told once.
 fn write_recording(writer: record::Writer, notices: &Sender<Notice>) {
     if let Err(error) = writer.run() {
         // Nobody listens any more when the server ends meanwhile.
-        let _ = notices.send_timeout(Notice::RecordingEnded(error), TELLING);
+        let _ = notices.send_timeout(Notice::RecordingEnded(error), Duration::from_nanos(TELLING.0));
     }
 }
 

@@ -2,6 +2,7 @@
 //! is there. Source: design §6.
 
 use crate::file;
+use crate::limits::LONGEST_PASSPHRASE;
 use ragchew_core::config::Passphrase;
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -17,8 +18,6 @@ const FILE: &str = "passphrase";
 const LENGTH: usize = 16;
 /// Without characters that are mistaken for each other when read aloud or typed from a screen: i, l, o, 0, 1.
 const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
-/// Largest passphrase file, in bytes.
-const MAX_FILE: u64 = 4_096;
 
 /// The state directory: `named`, else what systemd gives, else `/var/lib/ragchew` if it is ours or we are root, else the
 /// user's own. None without a home. Makes nothing.
@@ -90,7 +89,7 @@ fn warnings(dir: &Path, path: &Path, mode: u32) -> Vec<String> {
 
 /// The mode of a passphrase file and its line.
 fn read(path: &Path) -> io::Result<(u32, Vec<u8>)> {
-    let (about, bytes) = file::read(path, MAX_FILE)?;
+    let (about, bytes) = file::read(path, LONGEST_PASSPHRASE)?;
     let line = bytes.trim_ascii();
     if line.is_empty() || line.contains(&b'\n') {
         return Err(io::Error::new(ErrorKind::InvalidData, "it must hold one line; remove it to have a new one made"));

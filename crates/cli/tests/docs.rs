@@ -56,7 +56,13 @@ fn limits_page() -> String {
     let mut page = "# Limits\n\nEverything that could grow, wait or repeat has a limit. This page is made from the code and a test \
                     keeps it so: `RAGCHEW_BLESS=1 cargo test -p ragchew --test docs` writes it anew.\n"
         .to_owned();
-    for (room, limits) in [("The core", ragchew_core::limits::limits())] {
+    let rooms = [
+        ("The core", ragchew_core::limits::limits()),
+        ("Sockets, recordings and captures", ragchew_transport::limits::limits()),
+        ("The log", ragchew_offload::limits::limits()),
+        ("Configuration, channels and the orderly end", ragchew_cli::limits::limits()),
+    ];
+    for (room, limits) in rooms {
         page += &format!("\n## {room}\n\n| name | value | what for |\n| --- | --- | --- |\n");
         for limit in limits {
             page += &format!("| `{}` | {} | {} |\n", limit.name, limit.value, limit.reason);

@@ -46,7 +46,7 @@ macro_rules! whole_numbers {
         })*
     };
 }
-whole_numbers!(u8 u64 usize);
+whole_numbers!(u8 u32 u64 usize);
 
 /// Makes constants, and `limits()` that lists them.
 #[macro_export]

@@ -122,6 +122,7 @@ impl Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::STRANGER_ROWS;
     const RATE: Rate = Rate::new(3, Span::secs(10));
 
     #[test]
@@ -133,6 +134,20 @@ mod tests {
         assert!(bucket.take(RATE, at(10)));
         assert!(!bucket.take(RATE, at(11)));
         assert_eq!([100; 4].map(|s| bucket.take(RATE, at(s))), [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_stranger_more_than_a_row_has_places_takes_that_of_the_fullest_bucket_and_the_table_stays_as_it_is() {
+        let mut buckets = Buckets::new(TableKey([1; 16]), RATE, STRANGER_ROWS);
+        let in_first_row = |who: &[u8; 4]| buckets.rows.row(buckets.rows.tag(who)) == 0;
+        let whos: Vec<_> = (0..u32::MAX).map(u32::to_be_bytes).filter(in_first_row).take(WAYS + 1).collect();
+        for (n, who) in whos.iter().enumerate() {
+            (0..=n.min(2)).for_each(|_| assert!(buckets.take(who, Mono(1))));
+        }
+        let known: Vec<_> = whos.iter().map(|who| buckets.rows.get(who).is_some()).collect();
+        assert_eq!(known, [false, true, true, true, true]);
+        assert!(!buckets.take(&whos[4], Mono(1)), "what makes room does not forgive");
+        assert_eq!(buckets.rows.rows.len(), STRANGER_ROWS);
     }
 
     #[test]

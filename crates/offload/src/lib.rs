@@ -2,4 +2,5 @@
 //! bounded channels and never makes a sender wait. Source: design §5.
 #![forbid(unsafe_code)]
 
+pub mod limits;
 pub mod log;

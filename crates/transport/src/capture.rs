@@ -14,15 +14,7 @@ use std::io::{self, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub use records::LONGEST_RECORD;
-
-/// Datagrams that are read from one file; what follows is a break. A busy server of 1,000 clients sends so many in about
-/// ten minutes, and they are held in memory.
-pub const MOST_DATAGRAMS: usize = 1 << 22;
-/// A longer step of the clock between two datagrams is a break: every deadline in it would have to be worked off.
-pub const LONGEST_PAUSE: Span = Span::secs(24 * 3_600);
-/// A capture that goes on for longer is cut off here, for the same reason: many pauses cost what one costs.
-pub const LONGEST_CAPTURE: Span = Span::secs(7 * 24 * 3_600);
+pub use crate::limits::{LONGEST_CAPTURE, LONGEST_PAUSE, LONGEST_RECORD, MOST_DATAGRAMS};
 
 /// One UDP datagram as it was captured.
 #[derive(Clone, Debug, PartialEq, Eq)]

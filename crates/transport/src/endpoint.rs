@@ -2,20 +2,18 @@
 //! into a datagram and never calls the core. Source: design §4, `freedmr2-design.md` 18.2.
 
 use crate::counters::SocketCounters;
+use crate::limits::{BATCH, RETRY_AFTER};
 use crate::ring::{Flushed, Outgoing, Rings, Sender};
 use crate::socket::BoundSocket;
-use crate::sys::batch::{BATCH, Incoming, ReceiveBatch, SendBatch};
+use crate::sys::batch::{Incoming, ReceiveBatch, SendBatch};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
+use ragchew_core::Mono;
 use ragchew_core::effects::{Effects, FRAME_LEN, Payload, Transmit};
 use ragchew_core::net::{Path, SocketId};
-use ragchew_core::{Mono, Span};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-
-/// Pause before another try of a call that failed without the poll telling when it may work again.
-pub const RETRY_AFTER: Span = Span::millis(5);
 
 /// Whether the kernel takes datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod capture;
 pub mod clock;
 pub mod counters;
 mod endpoint;
+pub mod limits;
 mod outbox;
 mod reactor;
 pub mod record;
@@ -19,12 +20,11 @@ mod sys;
 mod wiring;
 
 pub use counters::{Counters, ErrorCounts, SocketCounters};
-pub use endpoint::RETRY_AFTER;
-pub use reactor::{
-    COMMAND_BUDGET, DRAIN_LIMIT, FLUSH_LIMIT, PacketPlane, RECEIVE_BUDGET, Reactor, SECOND_SIGNAL_AFTER,
-    TRANSMIT_CAPACITY,
+pub use limits::{
+    COMMAND_BUDGET, COMMAND_SLOTS, CONTROL_SLOTS, DRAIN_LIMIT, FLUSH_LIMIT, LONGEST_DATAGRAM, RECEIVE_BUDGET,
+    RETRY_AFTER, SECOND_SIGNAL_AFTER, TRANSMIT_CAPACITY, VOICE_AGE, VOICE_SLOTS,
 };
-pub use ring::{CONTROL_SLOTS, VOICE_AGE, VOICE_SLOTS};
+pub use reactor::{PacketPlane, Reactor};
 pub use signals::TakenSignals;
-pub use socket::{BindError, BoundSocket, Buffer, BufferReport, LONGEST_DATAGRAM, Settings, SocketSpec, bind};
-pub use wiring::{COMMAND_SLOTS, Command, CutShort, Handle, Notice, Wiring};
+pub use socket::{BindError, BoundSocket, Buffer, BufferReport, Settings, SocketSpec, bind};
+pub use wiring::{Command, CutShort, Handle, Notice, Wiring};

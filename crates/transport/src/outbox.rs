@@ -3,12 +3,8 @@
 
 use crate::wiring::Notice;
 use crossbeam_channel::{Sender, TrySendError};
-use ragchew_core::Span;
 use std::collections::VecDeque;
 use std::mem::discriminant;
-
-/// Pause before another try of a channel that was full.
-pub(crate) const OFFER_AGAIN: Span = Span::millis(20);
 
 /// The waiting notices, oldest first: at most one of each kind, and as many [`Notice::DrainCutShort`] as a drain has stages.
 #[derive(Debug, Default)]

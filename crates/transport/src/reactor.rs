@@ -4,36 +4,23 @@
 use crate::clock;
 use crate::counters::{Counters, SocketCounters};
 use crate::endpoint::Endpoint;
-use crate::outbox::{OFFER_AGAIN, Outbox};
+use crate::limits::{
+    COMMAND_BUDGET, DRAIN_LIMIT, FIRST_LOOK, FLUSH_LIMIT, OFFER_AGAIN, RECEIVE_BUDGET, SECOND_SIGNAL_AFTER,
+    TRANSMIT_CAPACITY,
+};
+use crate::outbox::Outbox;
 use crate::record::Tape;
 use crate::signals::{Heard, TakenSignals};
 use crate::socket::{BoundSocket, Settings};
-use crate::sys::batch::{BATCH, ReceiveBatch, SendBatch};
+use crate::sys::batch::{ReceiveBatch, SendBatch};
 use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::net::SocketId;
-use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, Witness, limits};
+use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Witness};
 use std::io;
 use std::time::Duration;
-
-/// Datagrams that one socket may bring in a turn; then the others have theirs.
-pub const RECEIVE_BUDGET: usize = 2 * BATCH;
-/// Datagrams that a turn asks for at first. Most turns of a server that is not busy have one, and preparing for a full
-/// batch would cost more than fetching it.
-const FIRST_LOOK: usize = 8;
-/// Commands that are obeyed in a turn.
-pub const COMMAND_BUDGET: usize = 4;
-/// How long the core may take to tell everybody that the server stops.
-pub const DRAIN_LIMIT: Span = Span::secs(2);
-/// How long the kernel may take, after that, to accept what still waits.
-pub const FLUSH_LIMIT: Span = Span::millis(1_500);
-/// A TERM or INT that comes so soon after the begin of the orderly end is the same wish once more (a service manager that
-/// signals the process and its group, two keys pressed); a later one ends it at once.
-pub const SECOND_SIGNAL_AFTER: Span = Span::millis(500);
-/// Transmits for which there is room from the start.
-pub const TRANSMIT_CAPACITY: usize = 2 * limits::EFFECTS_SOFT_LIMIT;
 
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
@@ -518,6 +505,7 @@ mod tests {
     use super::*;
     use crate::socket::{SocketSpec, bind};
     use crossbeam_channel::bounded;
+    use ragchew_core::Span;
     use ragchew_core::net::{LocalIp, Path};
     use std::net::{SocketAddr, UdpSocket};
 

@@ -11,9 +11,10 @@ mod tape;
 mod tests;
 mod writer;
 
+pub use crate::limits::{CHUNK_BYTES, CHUNKS};
 pub use player::{Difference, Outcome, Played, is_recording, play};
 pub use reader::{Fault, Stop};
-pub use tape::{CHUNK_BYTES, CHUNKS, Tape};
+pub use tape::Tape;
 pub use writer::{Begin, Writer, create};
 
 use ragchew_core::Witness;

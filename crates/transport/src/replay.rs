@@ -29,8 +29,6 @@ use stage::Stage;
 
 /// The socket of ours on which everything in a replay arrives.
 pub const SOCKET: SocketId = SocketId(0);
-/// How long the clock runs on after the last datagram of the capture.
-pub const AFTERMATH: Span = Span::secs(10);
 
 /// The virtual client that is everybody who is not in the capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

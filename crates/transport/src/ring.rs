@@ -2,20 +2,13 @@
 //! Owns who waits and who is dropped; never makes a system call and never asks for the time. Source: design §4.
 
 use crate::counters::SocketCounters;
+use crate::limits::{CONTROL_SLOTS, VOICE_AGE, VOICE_SLOTS};
+use ragchew_core::Mono;
 use ragchew_core::effects::FRAME_LEN;
-use ragchew_core::limits::STREAM_LIVE;
 use ragchew_core::net::LocalIp;
-use ragchew_core::{Mono, Span};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-
-/// Control datagrams that may wait; then the newest is refused, because the older ones answer older requests.
-pub const CONTROL_SLOTS: usize = 512;
-/// Bursts that may wait; then the oldest is dropped, because it is the least worth hearing.
-pub const VOICE_SLOTS: usize = 2_048;
-/// A burst that waited longer is not sent: the receiver has given up its stream by then.
-pub const VOICE_AGE: Span = STREAM_LIVE;
 
 /// A datagram that waits.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +142,7 @@ impl Rings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ragchew_core::Span;
 
     /// Takes at most `grip` datagrams a call and answers `script` first.
     struct Double {

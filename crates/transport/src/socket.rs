@@ -9,9 +9,6 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
-/// Bytes of the longest datagram that reaches the core; longer ones are counted and dropped.
-pub const LONGEST_DATAGRAM: usize = sys::batch::LONGEST;
-
 /// Which socket to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketSpec {

@@ -2,6 +2,7 @@
 //! sockets and decides nothing. Source: design §1 (imports), §4, §5.
 
 use crate::counters::Counters;
+use crate::limits::COMMAND_SLOTS;
 use crate::socket::BoundSocket;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use mio::Waker;
@@ -11,9 +12,6 @@ use ragchew_core::report::ReportEvent;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-
-/// Commands that may wait for the reactor.
-pub const COMMAND_SLOTS: usize = 16;
 
 /// Where the reactor puts what others do. It only tries, so that nobody slow can hold up a packet: an event that finds its
 /// channel full is lost and counted, a notice waits.

@@ -2,6 +2,7 @@
 //! holds a secret. Source: design §6.
 
 use super::tree::Position;
+use crate::limits::MAX_FINDINGS;
 use std::fmt;
 
 /// How much a finding matters.
@@ -35,9 +36,6 @@ pub struct Finding {
     /// What was found and what was expected.
     pub message: String,
 }
-
-/// Findings that are kept; who has more errors than this has one cause for them.
-const MAX_FINDINGS: usize = 1_000;
 
 /// Everything that was found.
 #[derive(Clone, Debug, Default)]

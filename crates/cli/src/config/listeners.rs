@@ -4,6 +4,7 @@
 use super::tree::{Node, Position, Value};
 use super::walker::{Item, Opened, Walker, path_of_unknown, whole};
 use super::{Surroundings, keys, secret, talkgroups};
+use crate::limits::{DEFAULT_CLIENTS, MAX_BINDS, MAX_LISTENERS};
 use ragchew_core::access::acl::{Acl, MAX_CLIENT, MAX_ID};
 use ragchew_core::config::{ClientOverride, Defaults, Language, ListenerAcl, Passphrase, UaTimer};
 use ragchew_core::id::{ClientId, ConferenceTg, RfTg};
@@ -11,13 +12,6 @@ use ragchew_core::limits::MAX_SESSIONS;
 use ragchew_core::time::Span;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-
-/// Listeners of one server.
-const MAX_LISTENERS: usize = 256;
-/// Addresses of one listener.
-const MAX_BINDS: usize = 16;
-/// Clients of a listener at once, unless the file says otherwise.
-pub(super) const DEFAULT_CLIENTS: u32 = 10_000;
 
 /// A listener as it stands in the file, before it gets its numbers.
 pub(super) struct Draft {

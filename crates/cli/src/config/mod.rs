@@ -14,10 +14,11 @@ mod tests;
 mod tree;
 mod walker;
 
+pub use crate::limits::{MAX_BYTES, MAX_DEPTH};
 pub use findings::{Finding, Findings, Line, Severity};
 pub use locate::{PLACES, Source, locate};
 pub use numbers::Numbers;
-pub use tree::{MAX_BYTES, MAX_DEPTH, Position};
+pub use tree::Position;
 
 use crate::file;
 use listeners::Draft;
@@ -191,7 +192,7 @@ fn built_in_listener(w: &mut Walker, around: &Surroundings<'_>) -> Vec<Draft> {
         name: BUILT_IN_LISTENER.to_owned(),
         binds: addresses.into_iter().map(listeners::Bind::built_in).collect(),
         passphrase,
-        max_clients: listeners::DEFAULT_CLIENTS,
+        max_clients: crate::limits::DEFAULT_CLIENTS,
         acl: ListenerAcl::default(),
         defaults: Defaults::default(),
         clients: Vec::new(),

@@ -4,7 +4,8 @@
 use super::Surroundings;
 use super::tree::{Node, Value};
 use super::walker::{Item, Walker};
-use crate::file::{self, LONGEST_PASSPHRASE, one_line};
+use crate::file::{self, one_line};
+use crate::limits::LONGEST_PASSPHRASE;
 use ragchew_core::config::Passphrase;
 use std::os::unix::fs::MetadataExt;
 

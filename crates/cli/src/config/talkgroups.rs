@@ -4,13 +4,12 @@
 use super::keys;
 use super::tree::Value;
 use super::walker::{Item, Walker, whole};
+use crate::limits::MAX_MAPS;
 use ragchew_core::config::{TgMap, may_be_dialled, may_be_static};
 use ragchew_core::id::{ConferenceTg, RfTg, Slot};
 use ragchew_core::limits::MAX_STATIC;
 use std::collections::{HashMap, HashSet};
 
-/// Maps of one client, at most.
-const MAX_MAPS: usize = 64;
 /// Largest talkgroup of a map: above lie all call and the numbers of ETSI gateways.
 const MAX_TG: u32 = 16_776_415;
 

@@ -2,12 +2,8 @@
 //! text of scalars as written; knows nothing of what a key means. Anchors, aliases and tags are refused: a configuration
 //! needs none, and an alias could grow without bound. Source: `dependencies.md`, "YAML errors".
 
+use crate::limits::{MAX_BYTES, MAX_DEPTH};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
-
-/// Lists and mappings inside each other, at most.
-pub const MAX_DEPTH: usize = 32;
-/// Largest file, in bytes: 20,000 clients with settings of their own fit. The tree takes some sixty times as much memory.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A place in a file; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,16 +1,11 @@
 //! How long each stage of the end may take: all of them share one limit, counted from the signal. Owns no clock and no
 //! thread. Source: design §5 (one shutdown path, within 5 s).
 
-use ragchew_core::{Mono, Span};
+use crate::limits::{END_LIMIT, LOG_LIMIT, THREADS_LIMIT};
+use ragchew_core::Mono;
 use ragchew_transport::{DRAIN_LIMIT, FLUSH_LIMIT};
 use std::time::Duration;
 
-/// From the signal to the end of the process.
-pub(super) const END_LIMIT: Span = Span::secs(5);
-/// How long all threads together may take after the reactor.
-const THREADS_LIMIT: Span = Span::millis(500);
-/// How long the log may take after them.
-const LOG_LIMIT: Span = Span::millis(400);
 // What is left is for the work between the waits.
 const _: () = assert!(DRAIN_LIMIT.0 + FLUSH_LIMIT.0 + THREADS_LIMIT.0 + LOG_LIMIT.0 < END_LIMIT.0);
 
@@ -43,6 +38,7 @@ impl Closing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ragchew_core::Span;
 
     /// When everything is over of an end at 1 s, when the reactor took `reactor` and everything else as long as it may.
     fn over(reactor: Span, threads: usize) -> (Mono, Duration) {

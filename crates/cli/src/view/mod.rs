@@ -4,13 +4,11 @@
 #[cfg(feature = "tui")]
 pub mod screen;
 
+use crate::limits::HEARD;
 use ragchew_core::id::{CallNo, ClientId, ConferenceTg, RadioId, SessionNo, Slot};
 use ragchew_core::report::{CallEnd, CallTag, Destination, ReportEvent, What};
 use ragchew_core::time::{Span, Wall};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// Ended calls that are remembered.
-pub const HEARD: usize = 32;
 
 /// A client that is logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -213,3 +213,54 @@ impl Sessions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Listener, Passphrase};
+    use crate::net::{LocalIp, SocketId};
+    use crate::seed::Seed;
+
+    fn session(client: u32) -> AccessSession {
+        let listener = Listener {
+            id: ListenerId(0),
+            name: "a".into(),
+            sockets: Vec::new(),
+            passphrase: Passphrase::new(b"x".as_slice()),
+            max_clients: u32::MAX,
+            acl: Default::default(),
+            defaults: Default::default(),
+            clients: Vec::new(),
+        };
+        AccessSession {
+            number: SessionNo(1),
+            listener: ListenerId(0),
+            client: ClientId(client),
+            path: Path { socket: SocketId(0), local: LocalIp::Unknown, remote: ([192, 0, 2, 1], 1).into() },
+            state: LoginState::Authenticated,
+            accepted: None,
+            heard: Mono(0),
+            closing: None,
+            armed: Mono(0),
+            close_armed: None,
+            took_over: None,
+            config: None,
+            options: None,
+            key: None,
+            asked: None,
+            options_bucket: Bucket::default(),
+            settings: Settings::of(&listener, ClientId(client)),
+        }
+    }
+
+    #[test]
+    fn with_all_places_taken_another_session_is_refused_until_one_ends() {
+        let mut sessions = Sessions::new(&Secrets::new(Seed::Key([0; 32])));
+        let first = sessions.insert(session(0)).unwrap();
+        assert!((1..MAX_SESSIONS).all(|n| sessions.insert(session(n as u32)).is_some()));
+        assert!(sessions.is_full());
+        assert_eq!((sessions.insert(session(MAX_SESSIONS as u32)), sessions.len()), (None, MAX_SESSIONS));
+        sessions.remove(first);
+        assert!(!sessions.is_full() && sessions.insert(session(MAX_SESSIONS as u32)).is_some());
+    }
+}

@@ -225,3 +225,35 @@ impl Presentation {
 }
 
 const _: () = assert!(FRAME_LEN == crate::wire::hbp::dmrd::LENGTH);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_17th_number_takes_the_place_of_the_older_one_of_its_pair() {
+        let frame = Dmrd {
+            seq: 0,
+            source: RadioId(1),
+            destination: 100,
+            client: ClientId(1),
+            slot: Slot::Two,
+            unit: false,
+            kind: FrameKind::Voice(BurstIndex::A),
+            stream: StreamId(1),
+            burst: [0; 33],
+            ber: 0,
+            rssi: 0,
+        };
+        let bytes = frame.emit();
+        let frame = DmrdView::parse(&bytes).unwrap();
+        let mut presentation = Presentation::new(&frame, &Policy::default());
+        for n in 0..=CODED_NUMBERS as u32 {
+            presentation.begin_frame(&frame);
+            presentation.variant(RfTg(100 + n));
+        }
+        let mut kept: Vec<_> = presentation.variants.iter().flatten().flatten().map(|one| one.rf_tg.0).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, (101..=100 + CODED_NUMBERS as u32).collect::<Vec<_>>());
+    }
+}

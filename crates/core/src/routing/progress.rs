@@ -138,6 +138,16 @@ mod tests {
     }
 
     #[test]
+    fn content_is_remembered_for_64_frames_and_not_for_65() {
+        let again = |seq: u8| {
+            let (_, mut progress) = run(&(0..=RECENT_FRAMES as u8).collect::<Vec<_>>());
+            let after_a_pause = Mono(0) + Span::secs(10);
+            progress.accept(seq, 1_000 + u64::from(seq), after_a_pause)
+        };
+        assert_eq!((again(1), again(0)), (Err(Refusal::Duplicate), Ok(())));
+    }
+
+    #[test]
     fn a_stream_faster_than_the_guard_is_thinned_until_its_average_falls() {
         let mut progress = Progress::new(Mono(0));
         let passed = |progress: &mut Progress, seq: u8, millis: u64| {

@@ -174,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn the_fifth_refused_stream_makes_the_first_be_told_again() {
+        let mut line = Line::default();
+        let mut tells = |stream: usize| line.tells(StreamId(stream as u32), Refusal::UnitCall, NOW);
+        assert!((1..=TOLD_REFUSALS).all(&mut tells));
+        assert!(!(1..=TOLD_REFUSALS).any(&mut tells));
+        assert!(tells(TOLD_REFUSALS + 1) && !tells(2), "the first one goes");
+        assert!(tells(1));
+    }
+
+    #[test]
     fn a_line_that_was_never_used_takes_anything() {
         assert_eq!(admits(Line::default(), 91, 1, HANG), Ok(()));
     }

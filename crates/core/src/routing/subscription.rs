@@ -297,6 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn with_all_places_taken_another_subscription_is_refused_until_one_is_free() {
+        let (mut store, s) = store();
+        let key = |n: usize| (s[1], Slot::One, RfTg(n as u32));
+        for n in 0..MAX_SUBSCRIPTIONS {
+            store.by_key.insert(key(n), SubscriptionRef::default()).unwrap();
+        }
+        let subscribe = |store: &mut Subscriptions| {
+            store.subscribe(s[0], Slot::One, RfTg(91), ConferenceTg(91), SubscriptionSource::Static)
+        };
+        assert_eq!((subscribe(&mut store), store.sizes()), (Err(TooMany), (0, 0)));
+        store.by_key.remove(&key(7));
+        assert!(subscribe(&mut store).is_ok());
+    }
+
+    #[test]
     fn a_key_is_taken_once() {
         let (mut store, s) = store();
         let subscribe = |store: &mut Subscriptions, tg| {

@@ -181,3 +181,33 @@ impl Echo {
         Some(frame.emit())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::hbp::BurstIndex;
+
+    #[test]
+    fn of_nine_former_buffers_eight_are_kept() {
+        let frame = Dmrd {
+            seq: 0,
+            source: RadioId(1),
+            destination: 9990,
+            client: ClientId(1),
+            slot: Slot::Two,
+            unit: false,
+            kind: FrameKind::Voice(BurstIndex::A),
+            stream: StreamId(1),
+            burst: [0; 33],
+            ber: 0,
+            rssi: 0,
+        };
+        let bytes = frame.emit();
+        let frame = DmrdView::parse(&bytes).unwrap();
+        let mut echoes = Echoes::default();
+        let open = (0..=SPARE_ECHOES).map(|_| echoes.open(SessionRef::default(), &frame).unwrap());
+        let open: Vec<_> = open.collect();
+        open.into_iter().for_each(|echo| echoes.remove(echo));
+        assert_eq!((echoes.len(), echoes.spare.len()), (0, SPARE_ECHOES));
+    }
+}

@@ -1,5 +1,6 @@
 //! That no scenario is forgotten. Reads the sources of the scenarios and the list of those that wait.
 
+use ragchew_core::limits::limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::RangeInclusive;
@@ -62,4 +63,36 @@ fn every_scenario_is_tested_or_deferred_with_a_reason() {
     for number in tested {
         assert!((1..=LAST).contains(&number), "there is no S-{number:03}");
     }
+}
+
+/// The names of all tests in the sources below `folder`.
+#[allow(clippy::disallowed_methods)] // As above.
+fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_below(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            let after = text.split("#[test]").skip(1).filter_map(|rest| rest.trim_start().strip_prefix("fn "));
+            names.extend(after.filter_map(|rest| rest.split('(').next()).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn each_limit_of_the_core_has_a_test_that_goes_one_past_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tests = BTreeSet::new();
+    ["src", "tests"].iter().for_each(|folder| tests_below(&root.join(folder), &mut tests));
+    let mut listed = BTreeSet::new();
+    for line in include_str!("../limits.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let limit = words.next().expect(line);
+        assert!(listed.insert(limit), "listed twice: {limit}");
+        let names: Vec<_> = words.collect();
+        assert!(!names.is_empty(), "{limit} has no test");
+        names.iter().for_each(|name| assert!(tests.contains(*name), "{limit}: there is no test {name}"));
+    }
+    assert_eq!(listed, limits().iter().map(|limit| limit.name).collect());
 }

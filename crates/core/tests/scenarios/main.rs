@@ -10,6 +10,7 @@ mod found;
 mod guards;
 mod lists;
 mod login;
+mod past_limits;
 mod paths;
 mod reload;
 mod rewriting;

@@ -167,6 +167,12 @@ impl World {
         self.run_until(self.time() + millis);
     }
 
+    /// The machine stands still for `millis`; then the core is asked once for what is due.
+    pub(crate) fn stand_still(&mut self, millis: u64) -> Vec<Sent> {
+        self.now = self.now + Span::millis(millis);
+        self.input(None)
+    }
+
     /// Forgets what was sent and reported so far.
     pub(crate) fn forget(&mut self) {
         self.sent.clear();

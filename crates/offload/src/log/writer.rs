@@ -2,7 +2,8 @@
 //! server that waits for a terminal, a pipe or a disk on behalf of the log. Source: design §5, `reporting.md` 8.
 
 use super::names::Names;
-use super::{CAPACITY, Format, Level, LogItem, LogSender, Shared, render, render_line, wall};
+use super::{Format, Level, LogItem, LogSender, Shared, render, render_line, wall};
+use crate::limits::{LOG_BUFFER, LOG_CAPACITY, LOG_IDLE};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -14,9 +15,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-/// How often an idle writer looks whether it is to finish or to open its file again.
-const IDLE: Duration = Duration::from_millis(200);
-
 /// Where lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -26,9 +24,6 @@ pub enum Output {
     /// Appended to a file, which is made with mode 0640 if need be.
     File(PathBuf),
 }
-
-/// Bytes that are collected for one write; a queue that is empty is written at once.
-const BUFFER: usize = 8 * 1_024;
 
 /// The writing thread.
 #[derive(Debug)]
@@ -79,7 +74,7 @@ impl LogWriter {
             Output::Stdout => (Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)), None),
             Output::File(path) => (Box::new(open(path)?), Some(path.clone())),
         };
-        Self::start_with(sink, Box::new(io::stderr()), path, format, names, CAPACITY)
+        Self::start_with(sink, Box::new(io::stderr()), path, format, names, LOG_CAPACITY)
     }
 
     fn start_with(
@@ -139,7 +134,7 @@ impl Lines {
             }
             self.unwritten = 0;
         }
-        if !self.waiting.is_empty() && self.waiting.len() + line.len() >= BUFFER && !self.flush() {
+        if !self.waiting.is_empty() && self.waiting.len() + line.len() >= LOG_BUFFER && !self.flush() {
             self.unwritten += 1;
             return;
         }
@@ -216,7 +211,7 @@ impl Scribe {
                     if self.shared.finish.load(Ordering::Acquire) && queue.is_empty() {
                         return;
                     }
-                    match queue.recv_timeout(IDLE) {
+                    match queue.recv_timeout(Duration::from_nanos(LOG_IDLE.0)) {
                         Ok(item) => Some(item),
                         Err(RecvTimeoutError::Timeout) => None,
                         Err(RecvTimeoutError::Disconnected) => return,

@@ -2,6 +2,7 @@
 //! record at a time; knows nothing of what is in a packet.
 
 use super::{Break, Fault};
+use crate::limits::LONGEST_RECORD;
 use pcap_file::pcap::PcapParser;
 use pcap_file::pcapng::PcapNgParser;
 use pcap_file::pcapng::blocks::Block;
@@ -10,10 +11,6 @@ use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 use ragchew_core::time::Wall;
 use std::borrow::Cow;
 use std::io::Read;
-
-/// Bytes of the longest record that is read: a packet of 262,144 bytes, the largest that capturing programs take, and
-/// what a pcapng block holds around it.
-pub const LONGEST_RECORD: usize = 262_144 + 65_536;
 
 const PCAP_HEADER: usize = 24;
 const PCAP_RECORD_HEADER: usize = 16;

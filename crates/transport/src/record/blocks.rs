@@ -5,6 +5,7 @@
 //! (2989): the enterprise number, the mark, zeros up to four octets, the digest. Everything else is a custom block (0xBAD):
 //! the enterprise number, the magic, the note, zeros up to four octets, the digest.
 
+use crate::limits::PART;
 use blake2::{Blake2s256, Digest};
 
 /// Section header, interface description, enhanced packet, custom block.
@@ -34,8 +35,6 @@ pub(super) const DIGEST: usize = 8;
 pub(super) const AROUND: usize = 12;
 /// Octets of the longest block: a part of a snapshot and what stands around it.
 pub(super) const LONGEST: usize = PART + 4_096;
-/// Octets of a snapshot or configuration in one block.
-pub(super) const PART: usize = 128 * 1_024;
 
 /// The digest of everything so far.
 #[derive(Clone, Default)]

@@ -3,6 +3,7 @@
 
 use super::reader::{Block, Fault, Reader, Stop};
 use super::{FORMAT, Mark, Note};
+use crate::limits::MOST_CARRIED;
 use blake2::{Blake2s256, Digest};
 use etherparse::{SlicedPacket, TransportSlice};
 use ragchew_core::effects::FRAME_LEN;
@@ -19,8 +20,6 @@ use std::io::{self, Read};
 
 /// Bytes at the start of a file in which the name of the recording program is looked for.
 const LOOK: u64 = 64;
-/// Bytes of the largest state or configuration that is read: a snapshot of 65,536 sessions is smaller.
-const MOST_CARRIED: u64 = 256 << 20;
 
 /// The first difference between a recording and its replay.
 #[derive(Clone, Debug, PartialEq, Eq)]

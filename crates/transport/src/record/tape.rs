@@ -2,6 +2,7 @@
 //! packet; owns no file. Source: design §4 (bounded queue, gaps).
 
 use super::Mark;
+use crate::limits::{CHUNK_BYTES, CHUNK_PATIENCE, CHUNKS};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
 use ragchew_core::net::{Path, SocketId};
 use ragchew_core::{Config, Now, Witness, snapshot};
@@ -11,14 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Bytes of one buffer.
-pub const CHUNK_BYTES: usize = 128 * 1024;
-/// Buffers of a recording: together the 8 MiB that a disk may be behind, about ten seconds of a busy server.
-pub const CHUNKS: usize = 64;
 /// Buffers below which one is handed over only when it is full, so that a slow disk gets large pieces.
 const PLENTY: usize = CHUNKS / 2;
-/// How long the last buffer may wait for its place when the reactor ends.
-const PATIENCE: Duration = Duration::from_millis(400);
 /// Bytes before the payload of a record: two lengths.
 const HEAD: usize = 8;
 /// Bytes of the longest record head.
@@ -172,7 +167,9 @@ impl Drop for Tape {
     /// The reactor has ended: now there is time.
     fn drop(&mut self) {
         if let Some(chunk) = self.chunk.take() {
-            if let Err(SendTimeoutError::Timeout(chunk)) = self.full.send_timeout(chunk, PATIENCE) {
+            if let Err(SendTimeoutError::Timeout(chunk)) =
+                self.full.send_timeout(chunk, Duration::from_nanos(CHUNK_PATIENCE.0))
+            {
                 self.unsaid.add(entries(&chunk).count() as u64, chunk.len() as u64);
             }
         }

@@ -1,10 +1,11 @@
 //! The thread that writes a recording. Owns the file; a write that fails ends the recording, once and by name, and nothing
 //! else. What it is told is made into packets and notes here, off the reactor. Source: design §4.
 
-use super::blocks::{Builder, PART, Packet};
+use super::blocks::{Builder, Packet};
 use super::mask::mask;
 use super::tape::{Entry, Reel, entries};
 use super::{FORMAT, Mark, Note};
+use crate::limits::PART;
 use blake2::{Blake2s256, Digest};
 use etherparse::PacketBuilder;
 use ragchew_core::net::{LocalIp, SocketId};

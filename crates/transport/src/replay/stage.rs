@@ -2,7 +2,8 @@
 //! nothing. Source: design §2.
 
 use super::scene::{Course, Line, Scene};
-use super::{AFTERMATH, FarEnd, Login, Party, SOCKET, Sent, Setup, Timed, statics, with_client};
+use super::{FarEnd, Login, Party, SOCKET, Sent, Setup, Timed, statics, with_client};
+use crate::limits::AFTERMATH;
 use ragchew_core::config::{ClientOverride, Passphrase};
 use ragchew_core::id::ClientId;
 use ragchew_core::net::{LocalIp, Path};

@@ -2,18 +2,13 @@
 //! results. Never decides what becomes of a datagram or an error. Source: recvmmsg(2), sendmmsg(2), design §4.
 
 use super::address::{Control, Name, Told};
+use crate::limits::{BATCH, LONGEST_DATAGRAM};
 use crate::ring::Outgoing;
 use core::mem::MaybeUninit;
 use ragchew_core::net::LocalIp;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
-
-/// Datagrams that one call moves at most.
-pub(crate) const BATCH: usize = 64;
-
-/// Bytes that a datagram may have; one more is received, so that longer ones are recognised.
-pub(crate) const LONGEST: usize = 512;
 
 /// A datagram that came in.
 #[derive(Clone, Copy)]
@@ -24,7 +19,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) local: LocalIp,
     /// Datagrams that the socket lost before this one since it was opened, modulo 2^32.
     pub(crate) drops: Option<u32>,
-    /// Its bytes; `None` when there are more than [`LONGEST`].
+    /// Its bytes; `None` when there are more than [`LONGEST_DATAGRAM`].
     pub(crate) bytes: Option<&'a [u8]>,
 }
 
@@ -43,7 +38,7 @@ impl Calls {
 
 #[derive(Clone, Copy)]
 struct Arrival {
-    bytes: [u8; LONGEST + 1],
+    bytes: [u8; LONGEST_DATAGRAM + 1],
     name: Name,
     control: Control,
     len: usize,
@@ -55,7 +50,7 @@ struct Arrival {
 impl Default for Arrival {
     fn default() -> Self {
         Self {
-            bytes: [0; LONGEST + 1],
+            bytes: [0; LONGEST_DATAGRAM + 1],
             name: Name::default(),
             control: Control::default(),
             len: 0,
@@ -102,7 +97,7 @@ impl ReceiveBatch {
     /// The datagram at `index` of the last batch.
     pub(crate) fn get(&self, index: usize) -> Option<Incoming<'_>> {
         let arrival = self.arrivals.get(index)?;
-        let bytes = if arrival.cut || arrival.len > LONGEST { None } else { arrival.bytes.get(..arrival.len) };
+        let bytes = if arrival.cut || arrival.len > LONGEST_DATAGRAM { None } else { arrival.bytes.get(..arrival.len) };
         Some(Incoming { remote: arrival.remote, local: arrival.told.local, drops: arrival.told.drops, bytes })
     }
 
@@ -313,12 +308,12 @@ mod tests {
         for batched in [true, false] {
             let (here, there) = pair();
             let to = there.local_addr().unwrap();
-            for len in [0, LONGEST, LONGEST + 1, LONGEST + 2] {
+            for len in [0, LONGEST_DATAGRAM, LONGEST_DATAGRAM + 1, LONGEST_DATAGRAM + 2] {
                 here.send_to(&vec![7; len], to).unwrap();
             }
             let received = receive_all(&mut ReceiveBatch::new(batched), &there, 4);
             let lengths: Vec<_> = received.iter().map(|(_, bytes)| bytes.as_ref().map(Vec::len)).collect();
-            assert_eq!(lengths, [Some(0), Some(LONGEST), None, None]);
+            assert_eq!(lengths, [Some(0), Some(LONGEST_DATAGRAM), None, None]);
         }
     }
 

@@ -1,0 +1,43 @@
+//! Every limit of configuration, channels and the orderly end, with unit and reason, as constants and as one table that the
+//! manual is tested against. Owns the numbers; never what they bound. Source: design §6, §8.
+
+use ragchew_core::time::Span;
+
+ragchew_core::limits! {
+    /// Largest configuration file: 20,000 clients with settings of their own fit. The tree takes some sixty times as much
+    /// memory.
+    MAX_BYTES: usize = 4 * 1024 * 1024, "bytes";
+    /// Lists and mappings of a configuration inside each other, at most.
+    MAX_DEPTH: usize = 32, "levels";
+    /// Findings that are kept; who has more errors than this has one cause for them.
+    MAX_FINDINGS: usize = 1_000, "findings";
+    /// Listeners of one server.
+    MAX_LISTENERS: usize = 256, "listeners";
+    /// Addresses of one listener.
+    MAX_BINDS: usize = 16, "addresses";
+    /// Clients of a listener at once, unless the file says otherwise.
+    DEFAULT_CLIENTS: u32 = 10_000, "clients";
+    /// Maps of one client, at most.
+    MAX_MAPS: usize = 64, "maps";
+    /// Bytes of a passphrase file, at most.
+    LONGEST_PASSPHRASE: u64 = 4_096, "bytes";
+
+    /// Report events that may wait for the log: 2 MiB, and about a second of a full server.
+    EVENT_SLOTS: usize = 16_384, "events";
+    /// Notices of the reactor that may wait for the keeper.
+    NOTICE_SLOTS: usize = 64, "notices";
+    /// How long the recording's end may wait for a place among the notices.
+    TELLING: Span = Span::millis(500);
+    /// Configurations that may wait to be freed.
+    RETIRED_SLOTS: usize = 8, "configurations";
+
+    /// The orderly end: from the signal to the end of the process.
+    END_LIMIT: Span = Span::secs(5);
+    /// How long all threads together may take after the reactor.
+    THREADS_LIMIT: Span = Span::millis(500);
+    /// How long the log may take after them.
+    LOG_LIMIT: Span = Span::millis(400);
+
+    /// Ended calls that the live view remembers.
+    HEARD: usize = 32, "calls";
+}
