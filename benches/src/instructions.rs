@@ -162,6 +162,10 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
     let text = fs::read_to_string(committed_file()).map_err(|e| format!("{}: {e}", committed_file().display()))?;
     let committed: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let same = committed["rustc"] == compiler().as_str() && committed["machine"] == env::consts::ARCH;
+    let expected = committed["per_packet"].as_object().map_or(0, |counts| counts.len());
+    if costs.len() != expected || costs.is_empty() {
+        return Err(format!("{} scenarios were counted and {expected} are committed: benches/run --accept", costs.len()));
+    }
     let mut moved = 0;
     for (name, cost) in &costs {
         let was = &committed["per_packet"][name];

@@ -28,7 +28,7 @@ Exit codes:
 #[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
     /// End by itself after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
     /// Seed of the conversation: the same seed, the same conversation
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -96,39 +96,44 @@ fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>
 /// Shows the live view until somebody presses q, the time is over, or the server ends.
 #[cfg(feature = "tui")]
 fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
-    use crate::view::screen::draw;
+    let terminal = ratatui::try_init()?;
+    let shown = show(terminal, events, view, until);
+    // Whatever happened: a terminal left raw is of no use to anybody.
+    ratatui::restore();
+    shown
+}
+
+#[cfg(feature = "tui")]
+fn show(
+    mut terminal: ratatui::DefaultTerminal,
+    events: &Receiver<ReportEvent>,
+    view: &mut View,
+    until: Option<Instant>,
+) -> io::Result<()> {
+    use crossbeam_channel::TryRecvError;
     use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers, poll, read};
 
-    /// Pictures per second: ten are enough to see a call begin.
+    /// Ten pictures a second are enough to see a call begin.
     const PACE: Duration = Duration::from_millis(100);
-    let mut terminal = ratatui::try_init()?;
-    let mut result = Ok(());
     while until.is_none_or(|until| Instant::now() < until) {
         loop {
             match events.try_recv() {
                 Ok(event) => view.apply(&event),
-                Err(crossbeam_channel::TryRecvError::Empty) => break,
-                Err(crossbeam_channel::TryRecvError::Disconnected) => {
-                    ratatui::restore();
-                    return result;
-                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Ok(()),
             }
         }
         let now = ragchew_transport::clock::now().wall;
-        result = terminal.draw(|frame| draw(frame, view, now)).map(drop);
-        let pressed = result.is_ok() && poll(PACE)?;
-        let quit = pressed
-            && match read()? {
-                Event::Key(key) => {
-                    let interrupt = key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c');
-                    interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
-                }
-                _ => false,
-            };
-        if quit || result.is_err() {
-            break;
+        terminal.draw(|frame| crate::view::screen::draw(frame, view, now))?;
+        if !poll(PACE)? {
+            continue;
+        }
+        if let Event::Key(key) = read()? {
+            let interrupt = key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c');
+            if interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
+                return Ok(());
+            }
         }
     }
-    ratatui::restore();
-    result
+    Ok(())
 }

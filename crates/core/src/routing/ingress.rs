@@ -65,12 +65,13 @@ impl Routing {
         }
         let former = self.stations.get(session).and_then(|station| station.line(frame.slot()).speaking);
         // The end of the former call may take away, in single mode, what this one was about to use.
-        let meaning = match former {
+        let (meaning, conference) = match former {
             Some(former) => {
                 self.finish(turn, former, CallEnd::Replaced);
-                self.meaning(session, frame.slot(), rf_tg)
+                let meaning = self.meaning(session, frame.slot(), rf_tg);
+                (meaning, meaning.conference(rf_tg))
             }
-            None => meaning,
+            None => (meaning, conference),
         };
         if let Some(call) = self.open(turn, session, frame, meaning, conference) {
             self.go_on(turn, call, frame, true);
