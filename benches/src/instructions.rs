@@ -164,7 +164,10 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
     let same = committed["rustc"] == compiler().as_str() && committed["machine"] == env::consts::ARCH;
     let expected = committed["per_packet"].as_object().map_or(0, |counts| counts.len());
     if costs.len() != expected || costs.is_empty() {
-        return Err(format!("{} scenarios were counted and {expected} are committed: benches/run --accept", costs.len()));
+        return Err(format!(
+            "{} scenarios were counted and {expected} are committed: benches/run --accept",
+            costs.len()
+        ));
     }
     let mut moved = 0;
     for (name, cost) in &costs {
