@@ -6,6 +6,7 @@
 pub mod access;
 mod carried;
 pub mod config;
+pub mod control;
 pub mod dmr;
 mod drain;
 pub mod effects;

@@ -75,7 +75,7 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     pub(crate) fn report(&mut self, what: What) {
-        self.effects.push_event(ReportEvent { at: self.now.wall, what });
+        self.effects.push_event(ReportEvent { at: self.now.wall, retold: false, what });
     }
 
     pub(crate) fn refuse(&mut self, why: Refusal) {

@@ -2,5 +2,10 @@
 //! bounded channels and never makes a sender wait. Source: design §5.
 #![forbid(unsafe_code)]
 
+pub mod desk;
+pub mod event;
 pub mod limits;
 pub mod log;
+pub mod sql;
+pub mod supervise;
+pub mod worker;

@@ -12,7 +12,7 @@ use crate::net::Path;
 use crate::rate::Bucket;
 use crate::refs::SessionRef;
 use crate::refusal::Refusal;
-use crate::report::{SessionEnd, SessionTag, What};
+use crate::report::{SessionEnd, SessionTag, Text, What};
 use crate::routing::Routing;
 use crate::routing::station::StationInfo;
 use crate::time::Mono;
@@ -223,18 +223,22 @@ impl Access {
         turn.report(What::Connected {
             who,
             remote: record.path.remote,
-            callsign: padded(config.callsign()),
+            callsign: Text::new(config.callsign()),
             rx_hz: config.rx_frequency().unwrap_or(0),
             tx_hz: config.tx_frequency().unwrap_or(0),
             colour_code: config.colour_code().unwrap_or(0),
             slots: config.slots().map_or(b'?', Slots::to_char),
         });
-        turn.report(What::Software { who, software: padded(config.software()), package: padded(config.package()) });
+        turn.report(What::Software {
+            who,
+            software: Text::new(config.software()),
+            package: Text::new(config.package()),
+        });
         turn.report(What::Described {
             who,
-            callsign: padded(config.callsign()),
-            location: padded(config.location()),
-            description: padded(config.description()),
+            callsign: Text::new(config.callsign()),
+            location: Text::new(config.location()),
+            description: Text::new(config.description()),
         });
         routing.attach(turn, session, info, &record.settings);
     }
@@ -262,10 +266,4 @@ fn heard_slots(config: &ConfigView<'_>) -> [bool; 2] {
         Some(Slots::Unspecified) | None => config.is_simplex(),
     };
     [!simplex, true]
-}
-
-fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
-    bytes
 }

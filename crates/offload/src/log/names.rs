@@ -3,7 +3,7 @@
 
 use ragchew_core::id::{ListenerId, SessionNo};
 use ragchew_core::limits::MAX_SESSIONS;
-use ragchew_core::report::{ReportEvent, What};
+use ragchew_core::report::{ReportEvent, Text, What};
 use std::collections::HashMap;
 
 /// Names by number.
@@ -14,17 +14,11 @@ pub struct Names {
 }
 
 /// What a session said of itself; padded with NUL as it came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SessionText {
-    pub(super) callsign: [u8; 8],
-    pub(super) software: [u8; 40],
-    pub(super) package: [u8; 40],
-}
-
-impl Default for SessionText {
-    fn default() -> Self {
-        Self { callsign: [0; 8], software: [0; 40], package: [0; 40] }
-    }
+    pub(super) callsign: Text<8>,
+    pub(super) software: Text<40>,
+    pub(super) package: Text<40>,
 }
 
 impl Names {

@@ -1,0 +1,63 @@
+//! What a worker is, wherever it runs: a role that is given events and questions and says what it has kept. Owns the trait
+//! and the messages; the same role runs as a process, as a thread, or on the hub's own thread. Source: design §5,
+//! `runtime.md` S0-01 to S0-17, S2-14.
+
+mod message;
+
+pub use message::{
+    Answer, Ask, Begin, CallRecord, FromWorker, PROTOCOL, Page, RecordQuery, RequestNo, SessionRecord, SqlSettings,
+    ToWorker, Vitals,
+};
+
+use crate::event::{Told, Trouble};
+use ragchew_core::Mono;
+use ragchew_core::id::ListenerId;
+
+/// The work of a worker. Every call may take its time: it never runs on the thread that moves packets.
+pub trait Role: Send {
+    /// The names of the listeners of the configuration that is in force.
+    fn names(&mut self, names: &[(ListenerId, String)]);
+    /// Events, in order. They are the role's to keep until it says [`Out::safe`]; the hub keeps them too until then, and
+    /// gives them to the next incarnation again if this one ends first.
+    fn take(&mut self, now: Mono, told: Vec<Told>, out: &mut Out);
+    /// When [`Role::step`] is wanted next, if at all.
+    fn next(&self) -> Option<Mono>;
+    /// What was due happens.
+    fn step(&mut self, now: Mono, out: &mut Out);
+    /// A question of an operator.
+    ///
+    /// # Errors
+    /// One line that says why there is no answer and what to do.
+    fn answer(&mut self, now: Mono, ask: &Ask) -> Result<Answer, String>;
+    /// The last call: what can still be kept is kept.
+    fn finish(&mut self, now: Mono, out: &mut Out);
+}
+
+/// What a role says by the way.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// In the order in which it was said.
+    pub said: Vec<FromWorker>,
+}
+
+impl Out {
+    /// Every event up to this number will survive the end of the worker.
+    pub fn safe(&mut self, seq: u64) {
+        self.said.push(FromWorker::Safe { seq });
+    }
+
+    /// Something is wrong; said once until [`Out::well`].
+    pub fn trouble(&mut self, trouble: Trouble, detail: impl Into<String>) {
+        self.said.push(FromWorker::Trouble { trouble, detail: detail.into() });
+    }
+
+    /// That is over.
+    pub fn well(&mut self, trouble: Trouble) {
+        self.said.push(FromWorker::Well { trouble });
+    }
+
+    /// For so long the worker will look busy: bounded work such as a migration.
+    pub fn maintenance(&mut self, for_ms: u32) {
+        self.said.push(FromWorker::Maintenance { for_ms });
+    }
+}
