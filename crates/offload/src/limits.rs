@@ -10,4 +10,13 @@ ragchew_core::limits! {
     LOG_BUFFER: usize = 8 * 1_024, "bytes";
     /// How often an idle writer looks whether it is to finish or to open its file again.
     LOG_IDLE: Span = Span::millis(200);
+
+    /// Bytes of one message between hub and worker, at most.
+    LONGEST_MESSAGE: usize = 1 << 20, "bytes";
+    /// Bytes that are read from a worker's socket at once.
+    READ_PIECE: usize = 64 * 1_024, "bytes";
+    /// Events in one message to a worker.
+    MAX_TOLD: usize = 512, "events";
+    /// How long a worker waits for a message at most before it looks around.
+    LONGEST_WORKER_WAIT: Span = Span::secs(1);
 }
