@@ -10,4 +10,20 @@ ragchew_core::limits! {
     LOG_BUFFER: usize = 8 * 1_024, "bytes";
     /// How often an idle writer looks whether it is to finish or to open its file again.
     LOG_IDLE: Span = Span::millis(200);
+
+    /// Workers that the supervisor knows.
+    MAX_WORKERS: usize = 32, "workers";
+    /// How long a worker may look busy at a time because it said so.
+    MAX_MAINTENANCE: Span = Span::minutes(10);
+    /// Events that may wait for one worker, those included that it was given and has not kept yet: 3 MiB.
+    QUEUE_CAPACITY: usize = 16_384, "events";
+    /// Share of a worker's queue above which samples are refused. Below it, what was refused of states is told again.
+    QUEUE_SAMPLES: usize = 50, "% of QUEUE_CAPACITY";
+    /// Share of a worker's queue above which states are refused; ends and begins may use all of it.
+    QUEUE_STATES: usize = 80, "% of QUEUE_CAPACITY";
+    /// Share of a worker's queue below which its pressure is over: well below the mark, so that a queue that hovers there
+    /// does not say so with every batch.
+    QUEUE_CALM: usize = 40, "% of QUEUE_CAPACITY";
+    /// Sessions whose refused states are told again one by one; with more, everything is told again.
+    QUEUE_DIRTY: usize = 4_096, "sessions";
 }
