@@ -17,6 +17,26 @@ pub use serve::{Make, serve, serve_child};
 use crate::event::{Told, Trouble};
 use ragchew_core::Mono;
 use ragchew_core::id::ListenerId;
+use serde::{Deserialize, Serialize};
+
+/// Where a worker runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// In a process of its own: whatever happens to it happens to it alone.
+    #[default]
+    Process,
+    /// On a thread of the server's process: for machines where a process is dear.
+    Thread,
+    /// On the hub's own thread: for roles that never block, and for tests.
+    Single,
+}
+
+impl Placement {
+    /// Every one, with its word in the configuration.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("process", Self::Process), ("thread", Self::Thread), ("single", Self::Single)];
+}
 
 /// The work of a worker. Every call may take its time: it never runs on the thread that moves packets.
 pub trait Role: Send {
