@@ -56,4 +56,17 @@ ragchew_core::limits! {
     QUEUE_CALM: usize = 40, "% of QUEUE_CAPACITY";
     /// Sessions whose refused states are told again one by one; with more, everything is told again.
     QUEUE_DIRTY: usize = 4_096, "sessions";
+
+    /// Subscriptions that a row of `ctl sessions` lists; the row says how many there are.
+    ROW_SUBSCRIPTIONS: usize = 32, "subscriptions";
+    /// Members that a row of `ctl talkgroups` lists; the row says how many there are.
+    ROW_MEMBERS: usize = 128, "members";
+    /// Members that one page of `ctl talkgroups` lists in all; then the page ends early.
+    PAGE_MEMBERS: usize = 2_048, "members";
+    /// Rows of a page of sessions or talkgroups, when nothing else was asked.
+    USUAL_ROWS: u32 = 64, "rows";
+    /// Rows of a page of sessions or talkgroups, at most: with everything a row can hold, a page fits `CONNECTION_WAITING`.
+    MOST_ROWS: u32 = 128, "rows";
+    /// Calls on the air that `ctl calls` lists; the answer says how many there are.
+    CALL_ROWS: usize = 256, "calls";
 }
