@@ -2,7 +2,9 @@
 //! and the messages; the same role runs as a process, as a thread, or on the hub's own thread. Source: design §5,
 //! `runtime.md` S0-01 to S0-17, S2-14.
 
+mod confine;
 mod frame;
+mod host;
 mod message;
 mod serve;
 
@@ -11,7 +13,10 @@ pub use message::{
     ToWorker, Vitals,
 };
 
+pub use confine::confine;
 pub use frame::{Broken, Reader, Writer};
+pub(crate) use host::Host;
+pub use host::Workshop;
 pub use serve::{Make, serve, serve_child};
 
 use crate::event::{Told, Trouble};
