@@ -180,6 +180,11 @@ impl Queue {
         needs
     }
 
+    /// Whether it has room for what is told again.
+    pub fn has_room(&self) -> bool {
+        self.entries.len() < share(QUEUE_SAMPLES)
+    }
+
     /// Entries that it holds.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -2,12 +2,17 @@
 //! and the messages; the same role runs as a process, as a thread, or on the hub's own thread. Source: design §5,
 //! `runtime.md` S0-01 to S0-17, S2-14.
 
+mod frame;
 mod message;
+mod serve;
 
 pub use message::{
     Answer, Ask, Begin, CallRecord, FromWorker, PROTOCOL, Page, RecordQuery, RequestNo, SessionRecord, SqlSettings,
     ToWorker, Vitals,
 };
+
+pub use frame::{Broken, Reader, Writer};
+pub use serve::{Make, serve, serve_child};
 
 use crate::event::{Told, Trouble};
 use ragchew_core::Mono;
@@ -44,6 +49,8 @@ pub trait Role: Send {
     fn next(&self) -> Option<Mono>;
     /// What was due happens.
     fn step(&mut self, now: Mono, out: &mut Out);
+    /// Events that it was given and has not kept yet.
+    fn held(&self) -> u32;
     /// A question of an operator.
     ///
     /// # Errors
