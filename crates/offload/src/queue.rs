@@ -210,3 +210,223 @@ impl Queue {
         self.counts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervise::Role;
+    use ragchew_core::id::{ClientId, ListenerId};
+    use ragchew_core::report::{SessionTag, What};
+    use ragchew_core::time::Wall;
+
+    const NAME: QueueName = QueueName::Worker(Role::Sql);
+    const HALF: u64 = 8_192;
+    const STATES: u64 = 13_107;
+    const ALL: u64 = 16_384;
+
+    fn told(seq: u64, what: Subject) -> Told {
+        Told { seq, at: Wall(0), retold: false, what }
+    }
+
+    fn edge(seq: u64) -> Told {
+        told(seq, Subject::Core(What::Reloaded { kept: 0, closed: 0 }))
+    }
+
+    fn tag(session: u64) -> SessionTag {
+        SessionTag { session: SessionNo(session), listener: ListenerId(0), client: ClientId(1) }
+    }
+
+    fn state(seq: u64, session: u64) -> Told {
+        told(seq, Subject::Core(What::Retold { who: tag(session) }))
+    }
+
+    fn sample(seq: u64) -> Told {
+        let remote = ([127, 0, 0, 1], 9).into();
+        told(seq, Subject::Core(What::Authenticated { who: tag(1), remote }))
+    }
+
+    fn pressure(class: Class) -> Option<Health> {
+        Some(Health::QueuePressure { queue: NAME, class })
+    }
+
+    /// A queue with so many edges, numbered from 1.
+    fn holding(count: u64) -> Queue {
+        let mut queue = Queue::new(NAME);
+        for seq in 1..=count {
+            assert_eq!(queue.offer(edge(seq)), None);
+        }
+        queue
+    }
+
+    fn seqs(told: &[Told]) -> Vec<u64> {
+        told.iter().map(|told| told.seq).collect()
+    }
+
+    /// Everything up to this number was given and kept.
+    fn keep(queue: &mut Queue, seq: u64) -> Option<Health> {
+        queue.take(QUEUE_CAPACITY);
+        queue.safe(seq)
+    }
+
+    #[test]
+    fn the_marks_are_the_shares_of_the_capacity_and_each_is_exact() {
+        assert_eq!(
+            [HALF, STATES, ALL].map(|n| n as usize),
+            [share(QUEUE_SAMPLES), share(QUEUE_STATES), QUEUE_CAPACITY]
+        );
+        let mut queue = holding(HALF - 1);
+        assert_eq!(queue.offer(sample(HALF)), None);
+        assert_eq!(queue.offer(sample(HALF + 1)), pressure(Class::Sample));
+        let mut queue = holding(STATES - 1);
+        assert_eq!(queue.offer(state(STATES, 1)), None);
+        assert_eq!(queue.offer(state(STATES + 1, 1)), pressure(Class::State));
+        let mut queue = holding(ALL - 1);
+        assert_eq!(queue.offer(edge(ALL)), None);
+        assert_eq!(queue.offer(edge(ALL + 1)), pressure(Class::Edge));
+        assert_eq!(
+            (queue.len(), queue.counts().refused, queue.counts().most),
+            (QUEUE_CAPACITY, [0, 0, 1], QUEUE_CAPACITY)
+        );
+    }
+
+    #[test]
+    fn however_much_comes_no_more_is_held_than_the_capacity() {
+        let mut queue = Queue::new(NAME);
+        for seq in 1..=3 * ALL {
+            let _ = queue.offer([sample, edge, |seq| state(seq, seq)][(seq % 3) as usize](seq));
+            assert!(queue.len() <= QUEUE_CAPACITY);
+        }
+        let counts = queue.counts();
+        assert_eq!(counts.taken + counts.refused.iter().sum::<u64>(), 3 * ALL);
+        assert!(queue.entries.capacity() <= 2 * QUEUE_CAPACITY);
+    }
+
+    #[test]
+    fn pressure_is_told_once_for_each_class_and_its_end_once_with_what_was_refused() {
+        let mut queue = holding(STATES);
+        let mut said = Vec::new();
+        for seq in STATES + 1..STATES + 5 {
+            said.extend(queue.offer(sample(seq)));
+            said.extend(queue.offer(state(seq, 7)));
+        }
+        said.extend(queue.offer(sample(STATES + 5)));
+        assert_eq!(said, [pressure(Class::Sample), pressure(Class::State)].map(Option::unwrap));
+        let calm = STATES - share(QUEUE_CALM) as u64;
+        assert_eq!(keep(&mut queue, calm), None, "exactly at the mark");
+        assert_eq!(queue.safe(calm + 1), Some(Health::QueueRecovered { queue: NAME, refused: [5, 4, 0] }));
+        assert_eq!(queue.safe(STATES), None);
+        assert_eq!(queue.counts().refused, [5, 4, 0]);
+    }
+
+    #[test]
+    fn a_queue_that_hovers_at_its_mark_tells_of_its_pressure_once() {
+        let mut queue = holding(HALF);
+        let mut said = Vec::new();
+        for seq in HALF + 1..HALF + 200 {
+            said.extend(queue.offer(sample(seq)));
+            said.extend(keep(&mut queue, seq - HALF));
+            said.extend(queue.offer(edge(seq)));
+        }
+        assert_eq!(said.len(), 1);
+    }
+
+    #[test]
+    fn sessions_of_refused_states_are_told_again_once_when_half_the_room_is_free() {
+        let mut queue = holding(STATES);
+        for session in [7, 5, 7, 6] {
+            let _ = queue.offer(state(STATES + 1, session));
+        }
+        assert_eq!(queue.dirty(10), []);
+        keep(&mut queue, STATES - HALF);
+        assert_eq!((queue.len() as u64, queue.dirty(10)), (HALF, vec![]));
+        queue.safe(STATES - HALF + 1);
+        assert_eq!(
+            (queue.dirty(2), queue.dirty(2), queue.dirty(2)),
+            (vec![SessionNo(5), SessionNo(6)], vec![SessionNo(7)], vec![])
+        );
+        assert!(!queue.needs_resync());
+    }
+
+    #[test]
+    fn more_dirty_sessions_than_there_is_room_for_ask_for_everything() {
+        let mut queue = holding(STATES);
+        for session in 0..QUEUE_DIRTY as u64 {
+            let _ = queue.offer(state(STATES + 1, session));
+        }
+        let _ = queue.offer(state(STATES + 1, 3));
+        assert!(matches!(&queue.again, Again::Sessions(all) if all.len() == QUEUE_DIRTY));
+        let _ = queue.offer(state(STATES + 1, QUEUE_DIRTY as u64));
+        assert!(!queue.needs_resync(), "not before there is room");
+        keep(&mut queue, STATES);
+        assert_eq!(queue.dirty(10), []);
+        assert!(queue.needs_resync() && !queue.needs_resync());
+    }
+
+    #[test]
+    fn a_lost_edge_is_counted_and_asks_for_everything() {
+        let mut queue = holding(ALL);
+        assert_eq!(queue.offer(edge(ALL + 1)), pressure(Class::Edge));
+        assert_eq!(queue.offer(state(ALL + 2, 1)), None, "the more important class was told of");
+        assert_eq!(keep(&mut queue, ALL), Some(Health::QueueRecovered { queue: NAME, refused: [0, 1, 1] }));
+        assert!(queue.needs_resync());
+    }
+
+    #[test]
+    fn no_more_is_given_than_the_window_allows_and_it_stays_until_it_is_safe() {
+        let mut queue = holding(10);
+        assert_eq!(seqs(&queue.take(4)), [1, 2, 3, 4]);
+        assert_eq!(seqs(&queue.take(4)), [0; 0]);
+        assert_eq!((queue.len(), queue.outstanding(), queue.waiting()), (10, 4, 6));
+        queue.safe(3);
+        assert_eq!(seqs(&queue.take(4)), [5, 6, 7]);
+        assert_eq!(seqs(&queue.take(2)), [0; 0], "a smaller window takes nothing back");
+        queue.safe(7);
+        assert_eq!(seqs(&queue.take(100)), [8, 9, 10]);
+        queue.safe(10);
+        assert!(queue.is_empty() && queue.outstanding() == 0);
+    }
+
+    #[test]
+    fn what_is_not_safe_is_given_to_the_next_incarnation_again() {
+        let mut queue = holding(6);
+        queue.take(5);
+        queue.safe(2);
+        queue.rewind();
+        assert_eq!(queue.outstanding(), 0);
+        assert_eq!(seqs(&queue.take(3)), [3, 4, 5]);
+        queue.safe(5);
+        assert_eq!(seqs(&queue.take(3)), [6]);
+    }
+
+    #[test]
+    fn the_next_incarnation_may_say_at_once_what_the_one_before_had_kept() {
+        let mut queue = holding(6);
+        queue.take(4);
+        queue.rewind();
+        queue.safe(4);
+        assert_eq!((queue.outstanding(), seqs(&queue.take(9))), (0, vec![5, 6]));
+    }
+
+    #[test]
+    fn a_number_that_was_never_given_keeps_nothing() {
+        let mut queue = holding(6);
+        queue.safe(u64::MAX);
+        assert_eq!(queue.len(), 6);
+        queue.take(2);
+        queue.safe(u64::MAX);
+        assert_eq!(seqs(&queue.take(9)), [3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn numbers_that_were_lost_before_are_counted_and_refused_ones_are_not_lost_twice() {
+        let mut queue = Queue::new(NAME);
+        for seq in [5, 6, 9, 10, 20] {
+            let _ = queue.offer(edge(seq));
+        }
+        assert_eq!(queue.counts().gaps, 2 + 9, "where it begins is no gap");
+        let mut queue = holding(ALL);
+        let _ = queue.offer(edge(ALL + 1));
+        let _ = queue.offer(edge(ALL + 2));
+        assert_eq!(queue.counts().gaps, 0);
+    }
+}

@@ -8,6 +8,8 @@ mod numbers;
 mod state;
 mod supervisor;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use group::Group;

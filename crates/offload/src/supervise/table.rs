@@ -227,3 +227,65 @@ const fn refusal(from: State, cause: Cause) -> Refused {
         _ => Refused::NotUp,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_pair_of_state_and_cause_leads_somewhere_or_is_refused_by_name() {
+        let (mut led, mut refused) = (0, BTreeSet::new());
+        for from in State::ALL {
+            for cause in Cause::ALL {
+                let rows: Vec<_> = TABLE.iter().filter(|row| (row.0, row.1) == (from, cause)).collect();
+                match (rows.as_slice(), step(from, cause)) {
+                    ([(_, _, to)], Ok(found)) => {
+                        assert_eq!(found, *to);
+                        led += 1;
+                    }
+                    ([], Err(why)) => {
+                        refused.insert(why);
+                    }
+                    (rows, found) => panic!("{from:?} {cause:?}: {rows:?} {found:?}"),
+                }
+            }
+        }
+        assert_eq!(led, TABLE.len());
+        let by_the_table = [
+            Refused::AlreadyUp,
+            Refused::NotUp,
+            Refused::AlreadyReady,
+            Refused::Ending,
+            Refused::NotAsked,
+            Refused::NotWaiting,
+        ];
+        assert_eq!(refused, BTreeSet::from(by_the_table));
+    }
+
+    #[test]
+    fn every_refusal_has_a_name_and_a_text_of_its_own() {
+        let names: BTreeSet<_> = Refused::ALL.iter().map(|why| why.name()).collect();
+        let texts: BTreeSet<_> = Refused::ALL.iter().map(|why| why.text()).collect();
+        assert_eq!((names.len(), texts.len()), (Refused::ALL.len(), Refused::ALL.len()));
+    }
+
+    #[test]
+    fn only_an_operator_leads_out_of_broken_and_nothing_leads_back_to_registered() {
+        let out: Vec<_> = TABLE.iter().filter(|row| row.0 == State::Broken && row.2 != State::Broken).collect();
+        assert!(out.iter().all(|row| matches!(row.1, Cause::Start | Cause::Restart)) && out.len() == 2, "{out:?}");
+        assert!(TABLE.iter().all(|row| row.2 != State::Registered));
+    }
+
+    #[test]
+    fn the_manual_shows_this_table_and_no_other() {
+        let manual = include_str!("../../../../docs/operating.md");
+        let table = manual.split("| state | cause | then |\n| --- | --- | --- |\n").nth(1).expect("a table of states");
+        let theirs: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).map(str::to_owned).collect();
+        let row = |(from, cause, to): &(State, Cause, State)| {
+            format!("| {} | {} | {} |", from.name(), cause.text(), to.name())
+        };
+        let ours: Vec<_> = TABLE.iter().map(row).collect();
+        assert_eq!(theirs, ours, "\n{}", ours.join("\n"));
+    }
+}
