@@ -69,4 +69,49 @@ ragchew_core::limits! {
     MOST_ROWS: u32 = 128, "rows";
     /// Calls on the air that `ctl calls` lists; the answer says how many there are.
     CALL_ROWS: usize = 256, "calls";
+    /// Calls that have ended and are remembered for `ctl calls`; older ones are in the database.
+    HEARD_CALLS: usize = 256, "calls";
+    /// Events of one page of everything that there is, as a new worker or watcher is told it.
+    TOLD_ROWS: usize = 64, "events";
+    /// Connections of the command socket at once; the next one is told `busy` and closed.
+    CONNECTIONS: usize = 64, "connections";
+    /// Bytes of a request; a longer line is thrown away and refused.
+    LINE_BYTES: usize = 64 * 1_024, "bytes";
+    /// Requests of one connection that may be open at once; the next one is refused as `busy`.
+    OPEN_REQUESTS: usize = 16, "requests";
+    /// Bytes that may wait for a connection to read them; an answer that does not fit closes it.
+    CONNECTION_WAITING: usize = 1_024 * 1_024, "bytes";
+    /// Bytes up to which lines of the log and events may wait for a slow reader, so that answers still find room; then it
+    /// loses them and is told how many.
+    ITEMS_WAITING: usize = 768 * 1_024, "bytes";
+    /// Bytes below which a reader that lost items gets new ones again, and may be told more of everything that there is.
+    ITEMS_AGAIN: usize = 256 * 1_024, "bytes";
+    /// A connection without an open request that sends no request for so long is closed.
+    CONNECTION_SILENCE: Span = Span::secs(30);
+    /// Lines in a row that are no request, after which a connection is closed.
+    GARBAGE_LINES: u32 = 3, "lines";
+    /// Bytes that are read from one connection in a turn; then the others have theirs.
+    READ_BUDGET: usize = 16 * 1_024, "bytes";
+    /// Connections that are taken in a turn.
+    ACCEPT_BUDGET: usize = 16, "connections";
+    /// Pause before connections are taken again when the system had no room for one.
+    ACCEPT_AGAIN: Span = Span::millis(100);
+    /// Lines of the audit that may wait for the hub; until it takes them, no request is read.
+    AUDITS_WAITING: usize = 256, "lines";
+    /// How long an answer may take, unless the request says otherwise.
+    ANSWER_WITHIN: Span = Span::secs(5);
+    /// The most that a request may say there.
+    ANSWER_AT_MOST: Span = Span::secs(60);
+    /// Bytes of the command socket's path: what the system takes (107), less what its first name needs.
+    SOCKET_PATH: usize = 90, "bytes";
+    /// Records of a page from the database, when nothing else was asked.
+    USUAL_RECORDS: u32 = 100, "records";
+    /// Records of a page from the database, at most.
+    MOST_RECORDS: u32 = 1_000, "records";
+    /// Old lines that `ctl logs` shows, when nothing else was asked.
+    USUAL_LOG_LINES: u32 = 50, "lines";
+    /// Lines of the log that are kept for `ctl logs`.
+    MOST_LOG_LINES: u32 = 1_000, "lines";
+    /// How long a drain may be asked to wait for the calls on the air.
+    LONGEST_DRAIN: Span = Span::secs(86_400);
 }

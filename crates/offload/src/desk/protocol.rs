@@ -158,3 +158,58 @@ pub struct Complaint {
     /// For people.
     pub why: String,
 }
+
+impl Command {
+    /// As it is written.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Sessions { .. } => "sessions",
+            Self::Talkgroups { .. } => "talkgroups",
+            Self::Calls => "calls",
+            Self::Workers => "workers",
+            Self::Worker { .. } => "worker",
+            Self::Perf => "perf",
+            Self::Counters => "counters",
+            Self::Records(_) => "records",
+            Self::SessionRecords(_) => "session_records",
+            Self::Logs { .. } => "logs",
+            Self::Watch => "watch",
+            Self::Kick { .. } => "kick",
+            Self::Unlink { .. } => "unlink",
+            Self::Reload { .. } => "reload",
+            Self::Drain { .. } => "drain",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// Whether it changes something, so that it is written down who asked.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::Reload { dry_run: true }) && Self::changes(self.name())
+    }
+
+    /// Whether a command of this name may change something.
+    pub(super) fn changes(name: &str) -> bool {
+        ["worker", "kick", "unlink", "reload", "drain", "stop"].contains(&name)
+    }
+
+    /// Whether its answer may go on for as long as the asker listens.
+    pub const fn goes_on(&self) -> bool {
+        matches!(self, Self::Watch | Self::Logs { follow: true, .. })
+    }
+}
+
+/// Characters of something that came in, as far as a complaint or the log repeats it.
+const REPEATED: usize = 120;
+
+impl Complaint {
+    /// With this code and this sentence.
+    pub fn new(code: &str, why: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), why: why.into() }
+    }
+
+    /// The begin of a text that came in, short enough to be repeated.
+    pub(super) fn cut(text: &str) -> &str {
+        text.char_indices().nth(REPEATED).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+    }
+}
