@@ -22,7 +22,6 @@ pub struct Told {
 
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
 #[allow(clippy::large_enum_variant)] // The large one is by far the usual one.
 pub enum Subject {
     /// The packet plane.

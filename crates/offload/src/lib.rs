@@ -7,6 +7,7 @@ pub mod event;
 pub mod limits;
 pub mod log;
 pub mod picture;
+pub mod queue;
 pub mod sql;
 pub mod supervise;
 pub mod worker;

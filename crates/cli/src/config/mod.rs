@@ -2,6 +2,7 @@
 //! wrong is found at once and has its place; a configuration with an error yields nothing at all. Never binds, never
 //! writes. Source: design §6.
 
+pub mod difference;
 mod findings;
 pub mod keys;
 mod listeners;

@@ -44,7 +44,7 @@ fn session(what: &What, names: &Names) -> Option<Said> {
             said(who.listener, format!("Peer {} has completed the login exchange successfully", who.client))
         }
         What::Described { who, description, .. } => {
-            let text = names.session(who.session);
+            let text = names.software(who.session);
             let (package, software) = (plain(text.package.as_bytes()), plain(text.software.as_bytes()));
             let line = format!(
                 "{} has sent repeater configuration, Package ID: {package}, Software ID: {software}, Desc: {}",
@@ -170,7 +170,7 @@ fn peer(names: &Names, who: &SessionTag) -> String {
 
 /// A callsign as those servers print it: eight bytes, padded with blanks.
 fn callsign(names: &Names, who: &SessionTag) -> String {
-    python_bytes(&names.session(who.session).callsign.as_bytes().map(|b| if b == 0 { b' ' } else { b }))
+    python_bytes(&names.callsign(who.session).as_bytes().map(|b| if b == 0 { b' ' } else { b }))
 }
 
 /// `b'…'`, with everything but printable ASCII escaped.

@@ -167,7 +167,7 @@ impl Draft<'_> {
     }
 
     fn who(self, who: &SessionTag) -> Self {
-        let callsign = self.names.session(who.session).callsign;
+        let callsign = self.names.callsign(who.session);
         let draft = self.with("peer", who.client.0).with("session", who.session.0);
         if callsign.as_bytes()[0] == 0 { draft } else { draft.with("callsign", client_text(callsign.as_bytes())) }
     }

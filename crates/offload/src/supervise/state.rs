@@ -26,6 +26,23 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 8] = [
+        Self::Registered,
+        Self::Starting,
+        Self::Running,
+        Self::Unhealthy,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Failed,
+        Self::Broken,
+    ];
+
+    /// Whether an incarnation lives: it was to be started, and nobody has heard of its end.
+    pub const fn is_up(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Unhealthy | Self::Stopping)
+    }
+
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {

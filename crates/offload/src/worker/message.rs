@@ -93,6 +93,8 @@ pub enum FromWorker {
     },
     /// The last word: everything that could be kept is kept.
     Finished,
+    /// The last word of a role that went wrong; what it said.
+    Panic(String),
 }
 
 /// A question.

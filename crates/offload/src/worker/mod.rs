@@ -2,16 +2,46 @@
 //! and the messages; the same role runs as a process, as a thread, or on the hub's own thread. Source: design §5,
 //! `runtime.md` S0-01 to S0-17, S2-14.
 
+mod confine;
+mod frame;
+mod host;
 mod message;
+mod serve;
 
 pub use message::{
     Answer, Ask, Begin, CallRecord, FromWorker, PROTOCOL, Page, RecordQuery, RequestNo, SessionRecord, SqlSettings,
     ToWorker, Vitals,
 };
 
+pub use confine::confine;
+pub use frame::{Broken, Reader, Writer};
+pub(crate) use host::Host;
+pub use host::Workshop;
+pub use serve::{Make, serve, serve_child};
+
 use crate::event::{Told, Trouble};
 use ragchew_core::Mono;
 use ragchew_core::id::ListenerId;
+use serde::{Deserialize, Serialize};
+
+/// Where a worker runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// In a process of its own: whatever happens to it happens to it alone.
+    #[default]
+    Process,
+    /// On a thread of the server's process: for machines where a process is dear.
+    Thread,
+    /// On the hub's own thread: for roles that never block, and for tests.
+    Single,
+}
+
+impl Placement {
+    /// Every one, with its word in the configuration.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("process", Self::Process), ("thread", Self::Thread), ("single", Self::Single)];
+}
 
 /// The work of a worker. Every call may take its time: it never runs on the thread that moves packets.
 pub trait Role: Send {
@@ -24,6 +54,8 @@ pub trait Role: Send {
     fn next(&self) -> Option<Mono>;
     /// What was due happens.
     fn step(&mut self, now: Mono, out: &mut Out);
+    /// Events that it was given and has not kept yet.
+    fn held(&self) -> u32;
     /// A question of an operator.
     ///
     /// # Errors
