@@ -17,6 +17,8 @@ ragchew_core::limits! {
     READ_PIECE: usize = 64 * 1_024, "bytes";
     /// Events in one message to a worker.
     MAX_TOLD: usize = 512, "events";
+    /// Events that a worker may have been given and not kept yet.
+    WINDOW: usize = 2_048, "events";
     /// How long a worker waits for a message at most before it looks around.
     LONGEST_WORKER_WAIT: Span = Span::secs(1);
     /// Bytes that may wait for a worker's socket; then it gets no more events until some have left.
@@ -28,6 +30,10 @@ ragchew_core::limits! {
     /// Pause before another look whether a process has ended whose socket is closed.
     REAP_AGAIN: Span = Span::millis(5);
 
+    /// Report events that may wait for the hub: 2 MiB, and about a second of a full server.
+    EVENTS_TO_HUB: usize = 16_384, "events";
+    /// How long `ctl drain` waits for the end of calls when it is not told: longer than a call may last.
+    DRAIN_USUALLY: Span = Span::secs(190);
     /// Events that the hub takes in one turn.
     EVENT_BUDGET: usize = 1_024, "events";
     /// Between two looks at what comes from the packet plane, while something is awaited.

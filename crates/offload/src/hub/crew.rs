@@ -8,11 +8,13 @@ use crate::log::Level;
 use crate::queue::Queue;
 use crate::supervise::{Action, Ending, Group, Input, Numbers, Refused, RestartPolicy, State, Status, Supervisor, WorkerName};
 use crate::worker::{
-    Answer, Ask, Begin, FromWorker, Host, PROTOCOL, Placement, RequestNo, SqlSettings, ToWorker, Vitals, Workshop,
+    Answer, Ask, Begin, FromWorker, Host, PROTOCOL, Placement, RequestNo, SqlSettings, ToWorker, Workshop,
 };
 use mio::{Registry, Token};
 use ragchew_core::Mono;
 use ragchew_core::id::ListenerId;
+use ragchew_core::report::Class;
+use std::collections::BTreeMap;
 
 /// One worker, as the configuration wants it.
 #[derive(Clone, Debug)]
@@ -85,6 +87,8 @@ pub(crate) struct Crew {
     names: Vec<(ListenerId, String)>,
     news: Vec<News>,
     checks: u64,
+    /// Messages of incarnations that are over.
+    stale: u64,
 }
 
 /// Numbers of health checks; those of operators lie below.
@@ -111,6 +115,7 @@ impl Crew {
             names: Vec::new(),
             news: Vec::new(),
             checks: CHECKS,
+            stale: 0,
         }
     }
 
@@ -180,6 +185,35 @@ impl Crew {
         steps.chain(self.supervisor.next()).chain(reaps.then_some(now + REAP_AGAIN)).min()
     }
 
+    /// An operator wants something; why it is refused, if it is.
+    pub(crate) fn operator(&mut self, now: Mono, registry: &Registry, input: Input) -> Option<Refused> {
+        self.happened(now, registry, input);
+        let at = self.news.iter().position(|news| matches!(news, News::Refused(..)))?;
+        match self.news.remove(at) {
+            News::Refused(_, why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether a worker can be asked something.
+    pub(crate) fn is_ready(&self, worker: WorkerName) -> bool {
+        self.members.iter().any(|member| member.plan.role == worker && member.ready)
+    }
+
+    /// What was counted here.
+    pub(crate) fn counters(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::from([("stale_messages".to_owned(), self.stale)]);
+        for member in &self.members {
+            let (name, counts) = (member.plan.role.name(), member.queue.counts());
+            all.insert(format!("{name}.told"), counts.taken);
+            all.insert(format!("{name}.gaps"), counts.gaps);
+            for (class, refused) in Class::ALL.into_iter().zip(counts.refused) {
+                all.insert(format!("{name}.refused.{}", format!("{class:?}").to_lowercase()), refused);
+            }
+        }
+        all
+    }
+
     /// Hears everybody, lets the supervisor think, and sends what there is to send.
     pub(crate) fn turn(&mut self, now: Mono, registry: &Registry) {
         for at in 0..self.members.len() {
@@ -216,8 +250,11 @@ impl Crew {
 
     /// Whether somebody missed states, and there is room to tell them again.
     pub(crate) fn wants_resync(&mut self) -> Vec<QueueName> {
-        let wanting = self.members.iter_mut().filter(|member| member.queue.needs_resync() || !member.queue.dirty(usize::MAX).is_empty());
-        wanting.map(|member| QueueName::Worker(member.plan.role)).collect()
+        let wanting = self.members.iter_mut().filter_map(|member| {
+            let wants = member.queue.needs_resync() || !member.queue.dirty(usize::MAX).is_empty();
+            wants.then_some(QueueName::Worker(member.plan.role))
+        });
+        wanting.collect()
     }
 
     /// Whether every queue has room for more of what is told again.
@@ -306,7 +343,10 @@ impl Crew {
             // What an incarnation before this one had on its way counts for nothing.
             if from == incarnation {
                 self.heed(now, registry, at, incarnation, said);
-            } else if let FromWorker::Panic(text) = said {
+                continue;
+            }
+            self.stale += 1;
+            if let FromWorker::Panic(text) = said {
                 self.news.push(News::Line(Level::Error, format!("(REPORT) the worker {worker} panicked: {text}")));
             }
         }
@@ -407,10 +447,5 @@ impl Crew {
                 told = rest;
             }
         }
-    }
-
-    /// What was last measured of a worker.
-    pub(crate) fn vitals(&self, worker: WorkerName) -> Option<Vitals> {
-        self.status(worker).and_then(|status| status.vitals)
     }
 }

@@ -41,6 +41,15 @@ impl Placement {
     /// Every one, with its word in the configuration.
     pub const WORDS: [(&'static str, Self); 3] =
         [("process", Self::Process), ("thread", Self::Thread), ("single", Self::Single)];
+
+    /// Its word in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+            Self::Single => "single",
+        }
+    }
 }
 
 /// The work of a worker. Every call may take its time: it never runs on the thread that moves packets.
