@@ -11,7 +11,8 @@ use crate::limits::{LINK_FULL, WORKER_STACK};
 use crate::supervise::Ending;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use ragchew_core::Mono;
+use crate::log::wall;
+use ragchew_core::{Mono, Now};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -259,6 +260,7 @@ fn ending_of(status: ExitStatus) -> Ending {
 
 impl Here {
     fn new(begin: &Begin, make: Make, now: Mono) -> Self {
+        let now = Now { mono: now, wall: wall() };
         let mut said = Out::default();
         let made = catch_unwind(AssertUnwindSafe(|| make(begin, now)));
         let ended = made.is_err().then_some(Ending::Panic);
