@@ -5,9 +5,9 @@
 mod gather;
 mod streams;
 
+use super::FIRST_DESK;
 use super::crew::{Boot, Crew, News};
 use super::outside::{Figures, Heard, Outside, Reloaded};
-use super::FIRST_DESK;
 use crate::desk::{
     Asker, Change, Complaint, ConnectionRef, Desk, Done, Errand, Facts, Peer, Pending, Queue, ReloadAnswer, Request,
     Response, Served, Settled, Status, Ticket, WorkerAction, outcome, serve,
@@ -415,7 +415,8 @@ impl Office {
             }
             News::Rolled(None) => around.log.line(Level::Info, "(REPORT) every worker was restarted"),
             News::Rolled(Some(worker)) => {
-                let line = format!("(REPORT) the restart of the workers stopped at {worker}, which does not come up again");
+                let line =
+                    format!("(REPORT) the restart of the workers stopped at {worker}, which does not come up again");
                 around.log.line(Level::Error, line);
             }
             News::Refused(worker, why) => {

@@ -8,10 +8,10 @@ use super::{
     serve,
 };
 use crate::limits::{LINK_FULL, WORKER_STACK};
+use crate::log::wall;
 use crate::supervise::Ending;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use crate::log::wall;
 use ragchew_core::{Mono, Now};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io;
@@ -137,7 +137,7 @@ impl Host {
             Link::Stream { stream, reader, open, .. } => {
                 while *open {
                     let read = reader.read(stream);
-                    while let Some(message) = reader.next().map_err(|_| Ending::Garbage)? {
+                    while let Some(message) = reader.message().map_err(|_| Ending::Garbage)? {
                         heard.push(message);
                     }
                     match read {

@@ -159,7 +159,7 @@ impl Served {
 
     /// The next message; none when the time came before it.
     fn hear(&mut self, until: Option<Mono>) -> Result<Option<ToWorker>, Broken> {
-        if let Some(message) = self.reader.next()? {
+        if let Some(message) = self.reader.message()? {
             return Ok(Some(message));
         }
         let now = self.clock.now();
@@ -173,7 +173,7 @@ impl Served {
         let read = self.reader.read(&mut self.stream);
         self.clock.idle += began.elapsed();
         read?;
-        self.reader.next()
+        self.reader.message()
     }
 
     fn say(&mut self, incarnation: u32, message: &FromWorker) -> Result<(), Broken> {
