@@ -172,9 +172,7 @@ impl Host {
     /// How it ended, once it has; a process is reaped by this.
     pub(crate) fn ended(&mut self) -> Option<Ending> {
         match &mut self.link {
-            Link::Stream { body: Body::Process(child), .. } => {
-                child.try_wait().ok().flatten().map(|status| ending_of(status))
-            }
+            Link::Stream { body: Body::Process(child), .. } => child.try_wait().ok().flatten().map(ending_of),
             Link::Stream { body: Body::Thread(thread), .. } => {
                 let thread = thread.take_if(|thread| thread.is_finished())?;
                 Some(
