@@ -245,9 +245,9 @@ impl Crew {
         self.members.iter().filter(|member| member.host.is_some()).map(|member| member.plan.role)
     }
 
-    /// Whether every worker that runs has kept everything.
+    /// Whether every worker that is there was given everything; it keeps what it has when it is asked to end.
     pub(crate) fn is_fed(&self) -> bool {
-        self.members.iter().all(|member| !member.ready || member.queue.is_empty())
+        self.members.iter().all(|member| member.host.is_none() || member.queue.waiting() == 0)
     }
 
     /// Whether somebody missed states, and there is room to tell them again.
