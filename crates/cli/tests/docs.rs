@@ -45,7 +45,7 @@ fn the_page_of_architecture_names_every_thread() {
     let started = [include_str!("../src/run.rs"), include_str!("../../offload/src/log/writer.rs")].concat();
     let names = started.split("Thread::start(\"").skip(1).chain(started.split(".name(\"").skip(1));
     let names: BTreeSet<_> = names.filter_map(|rest| rest.split('"').next()).collect();
-    assert!(names.is_superset(&BTreeSet::from(["events", "keeper", "log"])), "{names:?}");
+    assert!(names.is_superset(&BTreeSet::from(["hub", "keeper", "log"])), "{names:?}");
     for name in names {
         assert!(page.contains(&format!("\n| {name} | ")), "{name} is missing");
     }
@@ -59,7 +59,7 @@ fn limits_page() -> String {
     let rooms = [
         ("The core", ragchew_core::limits::limits()),
         ("Sockets, recordings and captures", ragchew_transport::limits::limits()),
-        ("The log", ragchew_offload::limits::limits()),
+        ("The log, the hub, workers and operators", ragchew_offload::limits::limits()),
         ("Configuration, channels and the orderly end", ragchew_cli::limits::limits()),
     ];
     for (room, limits) in rooms {

@@ -4,6 +4,7 @@
 //! Source: design §4, §9, `freedmr2-design.md` 18.2.
 #![deny(unsafe_code)]
 
+mod busy;
 pub mod capture;
 pub mod clock;
 pub mod counters;

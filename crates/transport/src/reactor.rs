@@ -1,8 +1,9 @@
 //! The one loop: poll, give the core what came and what is due, carry out what it wants. Owns the thread's order of work
 //! and the orderly end; never decides what is sent, never logs, and blocks only in the poll. Source: design §3, §4.
 
+use crate::busy::Busy;
 use crate::clock;
-use crate::counters::{Counters, Perf, SocketCounters};
+use crate::counters::{Counters, SocketCounters};
 use crate::endpoint::Endpoint;
 use crate::limits::{
     COMMAND_BUDGET, DRAIN_LIMIT, FIRST_LOOK, FLUSH_LIMIT, OFFER_AGAIN, RECEIVE_BUDGET, SECOND_SIGNAL_AFTER,
@@ -20,7 +21,7 @@ use mio::{Events, Poll, Token, Waker};
 use ragchew_core::control::{ControlOutcome, ControlReply, ControlRequest};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::net::SocketId;
-use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, Witness};
+use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Witness};
 use std::io;
 use std::time::Duration;
 
@@ -79,41 +80,6 @@ impl PacketPlane for Core {
             ("deadlines", sizes.deadlines),
         ];
         all.map(|(name, count)| (name, count as u64)).into()
-    }
-}
-
-/// How much of its time the thread works.
-#[derive(Clone, Copy, Debug, Default)]
-struct Busy {
-    began: Option<Mono>,
-    /// When the poll last came back.
-    woke: Mono,
-    until: Mono,
-    worked: Span,
-    longest: Span,
-}
-
-impl Busy {
-    /// The poll begins.
-    fn worked_until(&mut self, now: Mono) {
-        if self.began.is_none() {
-            (self.began, self.woke) = (Some(now), now);
-        }
-        let turn = now.since(self.woke);
-        self.worked.0 += turn.0;
-        self.longest = self.longest.max(turn);
-        self.until = now;
-    }
-
-    /// The poll came back.
-    fn rested_until(&mut self, now: Mono) {
-        (self.woke, self.until) = (now, now);
-    }
-
-    fn perf(&self, [queue_depth, queue_high_water, queue_capacity]: [u64; 3]) -> Perf {
-        let observed_ns = self.began.map_or(0, |began| self.until.since(began).0);
-        let (busy_ns, longest_turn_ns) = (self.worked.0, self.longest.0);
-        Perf { observed_ns, busy_ns, longest_turn_ns, queue_depth, queue_high_water, queue_capacity }
     }
 }
 
@@ -615,6 +581,7 @@ mod tests {
     use super::*;
     use crate::socket::{SocketSpec, bind};
     use crossbeam_channel::bounded;
+    use ragchew_core::Span;
     use ragchew_core::net::{LocalIp, Path};
     use std::net::{SocketAddr, UdpSocket};
 

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn an_end_without_a_signal_has_limits_too() {
         let closing = Closing::new(None, Mono(7));
-        assert_eq!(closing.thread(Mono(7)), Duration::from_millis(500));
+        assert_eq!(closing.thread(Mono(7)), Duration::from_nanos(THREADS_LIMIT.0));
         assert_eq!(closing.log(Mono(7)), Duration::from_millis(400));
     }
 }
