@@ -25,6 +25,10 @@ ragchew_core::limits! {
     WORKER_STACK: usize = 1 << 20, "bytes";
     /// Files that a worker process may have open.
     WORKER_FILES: u64 = 64, "files";
+    /// How often a worker's socket is read in one turn; then the others have theirs.
+    WORKER_READS: usize = 16, "reads";
+    /// Pages of what is told again in one turn.
+    PAGES_A_TURN: usize = 16, "pages";
     /// Pause before another look whether a process has ended whose socket is closed.
     REAP_AGAIN: Span = Span::millis(5);
 

@@ -91,6 +91,8 @@ pub(crate) struct Crew {
     checks: u64,
     /// Messages of incarnations that are over.
     stale: u64,
+    /// Somebody has said more than one turn takes.
+    unread: bool,
 }
 
 /// Numbers of health checks; those of operators lie below.
@@ -118,6 +120,7 @@ impl Crew {
             news: Vec::new(),
             checks: CHECKS,
             stale: 0,
+            unread: false,
         }
     }
 
@@ -184,7 +187,8 @@ impl Crew {
         // Nothing tells of the end of a process but its closed socket, which comes a moment before.
         let reaps = hosts.clone().any(|(member, host)| member.killed || host.is_closed());
         let steps = hosts.filter_map(|(_, host)| host.next());
-        steps.chain(self.supervisor.next()).chain(reaps.then_some(now + REAP_AGAIN)).min()
+        let at_once = self.unread.then_some(now);
+        steps.chain(self.supervisor.next()).chain(reaps.then_some(now + REAP_AGAIN)).chain(at_once).min()
     }
 
     /// An operator wants something; why it is refused, if it is.
@@ -218,6 +222,7 @@ impl Crew {
 
     /// Hears everybody, lets the supervisor think, and sends what there is to send.
     pub(crate) fn turn(&mut self, now: Mono, registry: &Registry) {
+        self.unread = false;
         for at in 0..self.members.len() {
             self.hear(now, registry, at);
             self.reap(now, registry, at);
@@ -340,7 +345,9 @@ impl Crew {
         host.step(now);
         host.flush();
         let (incarnation, mut heard) = (host.incarnation(), Vec::new());
-        let garbage = host.hear(&mut heard).is_err();
+        let more = host.hear(&mut heard);
+        self.unread |= more == Ok(true);
+        let garbage = more.is_err();
         for (from, said) in heard {
             // What an incarnation before this one had on its way counts for nothing.
             if from == incarnation {

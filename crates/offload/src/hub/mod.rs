@@ -17,7 +17,7 @@ pub use outside::{Bell, Busy, Figures, Heard, Outside, Reloaded};
 use crate::desk::{Desk, PerfRow};
 use crate::event::{Health, QueueName, Told};
 use crate::limits::{
-    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK,
+    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK, PAGES_A_TURN,
 };
 use crate::log::{Level, LogItem, LogSender, wall};
 use crate::picture::{Picture, Place};
@@ -386,9 +386,14 @@ impl Hub {
             self.resyncs = self.resyncs.wrapping_add(1);
             self.again = Some(Again { place: Place::start(self.resyncs), queues });
         }
-        if !self.crew.has_room() {
-            return;
+        for _ in 0..PAGES_A_TURN {
+            if self.crew.has_room() {
+                self.tell_page();
+            }
         }
+    }
+
+    fn tell_page(&mut self) {
         let Some(again) = self.again.take() else { return };
         let page = self.picture.rows(wall(), again.place);
         for (at, what) in page.events {

@@ -13,7 +13,7 @@ use crate::desk::{
     Response, Served, Settled, Status, Ticket, WorkerAction, outcome, serve,
 };
 use crate::event::{Health, Told};
-use crate::limits::{DRAIN_USUALLY, EVENTS_TO_HUB};
+use crate::limits::{DRAIN_USUALLY, EVENTS_TO_HUB, OUTSIDE_LOOK, PAGES_A_TURN};
 use crate::log::{Level, LogSender, wall};
 use crate::picture::Picture;
 use crate::supervise::{Input, WorkerName};
@@ -158,7 +158,8 @@ impl Office {
     /// When the next turn is wanted at the latest.
     pub(super) fn next(&self, now: Mono) -> Option<Mono> {
         let desk = self.desk.as_ref().and_then(|desk| desk.next(now));
-        let paging = self.streams.is_paging().then_some(now);
+        // A reader that has no room is looked after again, but not all the time.
+        let paging = self.streams.is_paging().then_some(now + OUTSIDE_LOOK);
         [desk, self.pending.next(), self.draining, paging].into_iter().flatten().min()
     }
 
@@ -180,7 +181,9 @@ impl Office {
         }
         self.drain(around);
         if let Some(desk) = &mut self.desk {
-            self.streams.page(around.now, desk, around.picture, &self.known.boot);
+            for _ in 0..PAGES_A_TURN {
+                self.streams.page(around.now, desk, around.picture, &self.known.boot);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     Answer, Ask, Begin, Broken, FromWorker, Make, Out, PROTOCOL, Placement, Reader, Role, ToWorker, Vitals, Writer,
     serve,
 };
-use crate::limits::{LINK_FULL, WORKER_STACK};
+use crate::limits::{LINK_FULL, WORKER_READS, WORKER_STACK};
 use crate::log::wall;
 use crate::supervise::Ending;
 use mio::net::UnixStream;
@@ -131,11 +131,17 @@ impl Host {
         }
     }
 
-    /// What it has said; of a worker that says what nobody understands, nothing more.
-    pub(crate) fn hear(&mut self, heard: &mut Vec<(u32, FromWorker)>) -> Result<(), Ending> {
+    /// What it has said, and whether there is more than one turn may take; of a worker that says what nobody understands,
+    /// nothing more.
+    pub(crate) fn hear(&mut self, heard: &mut Vec<(u32, FromWorker)>) -> Result<bool, Ending> {
         match &mut self.link {
             Link::Stream { stream, reader, open, .. } => {
+                let mut reads = 0;
                 while *open {
+                    if reads == WORKER_READS {
+                        return Ok(true);
+                    }
+                    reads += 1;
                     let read = reader.read(stream);
                     while let Some(message) = reader.message().map_err(|_| Ending::Garbage)? {
                         heard.push(message);
@@ -150,7 +156,7 @@ impl Host {
             }
             Link::Here(here) => heard.extend(here.said.said.drain(..).map(|said| (self.incarnation, said))),
         }
-        Ok(())
+        Ok(false)
     }
 
     /// When a role on the hub's thread wants to work next.
