@@ -190,7 +190,7 @@ fn start_log(plan: &Plan, source: &Source) -> Result<(LogWriter, LogSender), Ref
     let output = plan.runtime.log_file.clone().map_or(Output::Stdout, Output::File);
     let mut names = Names::default();
     names.set_listeners(listener_names(&plan.config));
-    let (writer, log) = LogWriter::start(&output, plan.runtime.log_format, names).map_err(|error| {
+    let (writer, log) = LogWriter::start(&output, plan.runtime.log_format, names, None).map_err(|error| {
         let place = plan.runtime.log_file.as_deref().unwrap_or(Path::new("standard output")).display();
         Refused::line(Exit::CannotStart, format!("{source}: runtime.log.file: {place} cannot be opened: {error}"))
     })?;
