@@ -14,6 +14,7 @@ mod replay;
 mod run;
 mod state;
 pub mod view;
+mod words;
 
 use args::{Args, Command, RunArgs};
 use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
@@ -21,6 +22,10 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Said where the live view is wanted and is not there.
+#[cfg(not(feature = "tui"))]
+const NO_LIVE_VIEW: &str = "this program was built without the live view (cargo feature `tui`); here are lines";
 
 /// How a command ended; the numbers are promised in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

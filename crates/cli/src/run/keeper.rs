@@ -212,7 +212,7 @@ mod tests {
         std::fs::write(&config, "listeners:\n- { name: fresh, bind: '127.0.0.1:0', passphrase: hush-hush-77 }\n")
             .unwrap();
         let output = Output::File(output);
-        let (writer, log) = LogWriter::start(&output, Format::Text, Names::default()).unwrap();
+        let (writer, log) = LogWriter::start(&output, Format::Text, Names::default(), None).unwrap();
         let (mut numbers, origin) = (Numbers::default(), Origin { named: Some(config), state: None, file: None });
         let runtime = origin.read(&mut numbers).1.unwrap().runtime;
         let wiring = Wiring { events: bounded(1).0, notices: bounded(1).0, retired: bounded(1).0 };
