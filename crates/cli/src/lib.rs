@@ -64,9 +64,17 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Top(top)) => top::run(args, top).into(),
         Some(Command::Completions { shell }) => shell::completions(*shell).into(),
         Some(Command::Man) => shell::man().into(),
+        Some(Command::Worker { .. }) => worker(),
         Some(Command::Run(run)) => run::run(args, run).into(),
         None => run::run(args, &RunArgs::default()).into(),
     }
+}
+
+/// Works for the server at the other end of standard input, which says what to do; the name on the command line is for
+/// whoever looks at the processes.
+fn worker() -> ExitCode {
+    let workshop = run::reporting::workshop();
+    ExitCode::from(ragchew_offload::worker::serve_child(workshop.make, ragchew_offload::worker::confine) as u8)
 }
 
 /// The file that was named, or the source that is found.

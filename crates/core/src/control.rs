@@ -53,8 +53,10 @@ pub enum ControlCommand {
 pub struct Cursor {
     /// The session at which to go on: this one, or the first behind it.
     pub session: SessionNo,
-    /// Subscriptions of it that are still to be told, counted from the first of slot 1; none: all, and the session itself.
-    pub left: Option<u32>,
+    /// Subscriptions that are still to be told, of this slot from its first one on, and after them all of slot 1; none: the
+    /// session itself, and all of both. They are told from the last to the first, so that those that go meanwhile move none
+    /// of those that are left.
+    pub left: Option<(Slot, u32)>,
     /// Number of the resync, told in its first and last event.
     pub epoch: u32,
 }

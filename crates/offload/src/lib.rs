@@ -4,6 +4,7 @@
 
 pub mod desk;
 pub mod event;
+pub mod hub;
 pub mod limits;
 pub mod log;
 pub mod picture;

@@ -12,7 +12,7 @@ use crossbeam_channel::Receiver;
 #[cfg(feature = "tui")]
 use crossbeam_channel::RecvTimeoutError;
 use ragchew_core::id::ListenerId;
-use ragchew_core::report::ReportEvent;
+use ragchew_core::report::Numbered;
 use stage::Stage;
 use std::io::{self, IsTerminal, Write};
 #[cfg(feature = "tui")]
@@ -72,7 +72,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Exit {
 }
 
 /// Prints what happens, a line an event, until the time is over or the server ends.
-fn print(events: &Receiver<ReportEvent>, until: Option<Instant>) -> io::Result<()> {
+fn print(events: &Receiver<Numbered>, until: Option<Instant>) -> io::Result<()> {
     let mut lines = Lines::default();
     lines.name(ListenerId(0), "demo".to_owned());
     let mut out = io::stdout().lock();
@@ -81,7 +81,7 @@ fn print(events: &Receiver<ReportEvent>, until: Option<Instant>) -> io::Result<(
             Some(until) => events.recv_deadline(until).ok(),
             None => events.recv().ok(),
         };
-        let Some(event) = event else { return Ok(()) };
+        let Some(Numbered { event, .. }) = event else { return Ok(()) };
         if let Some(line) = lines.line(&event) {
             writeln!(out, "{line}")?;
         }
@@ -89,18 +89,18 @@ fn print(events: &Receiver<ReportEvent>, until: Option<Instant>) -> io::Result<(
 }
 
 #[cfg(not(feature = "tui"))]
-fn watch(events: &Receiver<ReportEvent>, _view: View, until: Option<Instant>) -> io::Result<()> {
+fn watch(events: &Receiver<Numbered>, _view: View, until: Option<Instant>) -> io::Result<()> {
     let _ = writeln!(io::stderr(), "{}", crate::NO_LIVE_VIEW);
     print(events, until)
 }
 
 /// Shows the live view until somebody presses q, the time is over, or the server ends.
 #[cfg(feature = "tui")]
-fn watch(events: &Receiver<ReportEvent>, mut view: View, until: Option<Instant>) -> io::Result<()> {
+fn watch(events: &Receiver<Numbered>, mut view: View, until: Option<Instant>) -> io::Result<()> {
     crate::view::live::show(&mut view, &mut |view, pause| {
         loop {
             match events.recv_deadline(pause) {
-                Ok(event) => view.apply(event.at, event.retold, &event.what),
+                Ok(Numbered { event, .. }) => view.apply(event.at, event.retold, &event.what),
                 Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -6,13 +6,17 @@ use crate::event::{Health, QueueName, Told, Trouble};
 use crate::limits::{MAX_TOLD, REAP_AGAIN, WINDOW};
 use crate::log::Level;
 use crate::queue::Queue;
-use crate::supervise::{Action, Ending, Group, Input, Numbers, Refused, RestartPolicy, State, Status, Supervisor, WorkerName};
+use crate::supervise::{
+    Action, Ending, Group, Input, Numbers, Refused, RestartPolicy, State, Status, Supervisor, WorkerName,
+};
 use crate::worker::{
-    Answer, Ask, Begin, FromWorker, Host, PROTOCOL, Placement, RequestNo, SqlSettings, ToWorker, Vitals, Workshop,
+    Answer, Ask, Begin, FromWorker, Host, PROTOCOL, Placement, RequestNo, SqlSettings, ToWorker, Workshop,
 };
 use mio::{Registry, Token};
 use ragchew_core::Mono;
 use ragchew_core::id::ListenerId;
+use ragchew_core::report::Class;
+use std::collections::BTreeMap;
 
 /// One worker, as the configuration wants it.
 #[derive(Clone, Debug)]
@@ -85,6 +89,8 @@ pub(crate) struct Crew {
     names: Vec<(ListenerId, String)>,
     news: Vec<News>,
     checks: u64,
+    /// Messages of incarnations that are over.
+    stale: u64,
 }
 
 /// Numbers of health checks; those of operators lie below.
@@ -111,6 +117,7 @@ impl Crew {
             names: Vec::new(),
             news: Vec::new(),
             checks: CHECKS,
+            stale: 0,
         }
     }
 
@@ -180,6 +187,35 @@ impl Crew {
         steps.chain(self.supervisor.next()).chain(reaps.then_some(now + REAP_AGAIN)).min()
     }
 
+    /// An operator wants something; why it is refused, if it is.
+    pub(crate) fn operator(&mut self, now: Mono, registry: &Registry, input: Input) -> Option<Refused> {
+        self.happened(now, registry, input);
+        let at = self.news.iter().position(|news| matches!(news, News::Refused(..)))?;
+        match self.news.remove(at) {
+            News::Refused(_, why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether a worker can be asked something.
+    pub(crate) fn is_ready(&self, worker: WorkerName) -> bool {
+        self.members.iter().any(|member| member.plan.role == worker && member.ready)
+    }
+
+    /// What was counted here.
+    pub(crate) fn counters(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::from([("stale_messages".to_owned(), self.stale)]);
+        for member in &self.members {
+            let (name, counts) = (member.plan.role.name(), member.queue.counts());
+            all.insert(format!("{name}.told"), counts.taken);
+            all.insert(format!("{name}.gaps"), counts.gaps);
+            for (class, refused) in Class::ALL.into_iter().zip(counts.refused) {
+                all.insert(format!("{name}.refused.{}", format!("{class:?}").to_lowercase()), refused);
+            }
+        }
+        all
+    }
+
     /// Hears everybody, lets the supervisor think, and sends what there is to send.
     pub(crate) fn turn(&mut self, now: Mono, registry: &Registry) {
         for at in 0..self.members.len() {
@@ -209,15 +245,18 @@ impl Crew {
         self.members.iter().filter(|member| member.host.is_some()).map(|member| member.plan.role)
     }
 
-    /// Whether every worker that runs has kept everything.
+    /// Whether every worker that is there was given everything; it keeps what it has when it is asked to end.
     pub(crate) fn is_fed(&self) -> bool {
-        self.members.iter().all(|member| !member.ready || member.queue.is_empty())
+        self.members.iter().all(|member| member.host.is_none() || member.queue.waiting() == 0)
     }
 
     /// Whether somebody missed states, and there is room to tell them again.
     pub(crate) fn wants_resync(&mut self) -> Vec<QueueName> {
-        let wanting = self.members.iter_mut().filter(|member| member.queue.needs_resync() || !member.queue.dirty(usize::MAX).is_empty());
-        wanting.map(|member| QueueName::Worker(member.plan.role)).collect()
+        let wanting = self.members.iter_mut().filter_map(|member| {
+            let wants = member.queue.needs_resync() || !member.queue.dirty(usize::MAX).is_empty();
+            wants.then_some(QueueName::Worker(member.plan.role))
+        });
+        wanting.collect()
     }
 
     /// Whether every queue has room for more of what is told again.
@@ -306,7 +345,10 @@ impl Crew {
             // What an incarnation before this one had on its way counts for nothing.
             if from == incarnation {
                 self.heed(now, registry, at, incarnation, said);
-            } else if let FromWorker::Panic(text) = said {
+                continue;
+            }
+            self.stale += 1;
+            if let FromWorker::Panic(text) = said {
                 self.news.push(News::Line(Level::Error, format!("(REPORT) the worker {worker} panicked: {text}")));
             }
         }
@@ -332,12 +374,17 @@ impl Crew {
                     self.news.push(News::Health(health));
                 }
             }
-            FromWorker::Answer(no, answer) if no.0 >= CHECKS => self.checked(now, registry, at, incarnation, no, answer),
+            FromWorker::Answer(no, answer) if no.0 >= CHECKS => {
+                self.checked(now, registry, at, incarnation, no, answer)
+            }
             FromWorker::Answer(no, answer) => self.news.push(News::Answer(worker, no, answer)),
             FromWorker::Trouble { trouble, detail } => {
                 let text = format!("(REPORT) {worker}: {}: {detail}; {}", trouble.text(), trouble.cure());
                 self.news.push(News::Line(Level::Error, text));
                 member.trouble = Some((trouble, detail));
+                if trouble == Trouble::Corrupt {
+                    member.queue.tell_all_again();
+                }
                 self.news.push(News::Health(Health::WorkerTrouble { worker, trouble }));
             }
             FromWorker::Well { trouble } => {
@@ -365,7 +412,9 @@ impl Crew {
         answer: Result<Answer, String>,
     ) {
         let Some(member) = self.members.get_mut(at) else { return };
-        let (Some(_), Ok(Answer::Vitals(vitals))) = (member.check.take_if(|check| *check == no), answer) else { return };
+        let (Some(_), Ok(Answer::Vitals(vitals))) = (member.check.take_if(|check| *check == no), answer) else {
+            return;
+        };
         // A thread's memory is that of the whole server.
         let limit = if member.plan.placement == Placement::Process { member.plan.memory } else { 0 };
         let worker = member.plan.role;
@@ -407,10 +456,5 @@ impl Crew {
                 told = rest;
             }
         }
-    }
-
-    /// What was last measured of a worker.
-    pub(crate) fn vitals(&self, worker: WorkerName) -> Option<Vitals> {
-        self.status(worker).and_then(|status| status.vitals)
     }
 }

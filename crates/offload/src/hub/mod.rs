@@ -14,22 +14,24 @@ mod words;
 pub use crew::{Boot, WorkerPlan};
 pub use outside::{Bell, Busy, Figures, Heard, Outside, Reloaded};
 
-use crate::desk::Desk;
-use crate::event::{Health, QueueName, Subject, Told};
-use crate::limits::{EVENT_BUDGET, HUB_FEED, HUB_LIMIT, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK};
-use crate::log::{Level, LogItem, LogSender};
+use crate::desk::{Desk, PerfRow};
+use crate::event::{Health, QueueName, Told};
+use crate::limits::{
+    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK,
+};
+use crate::log::{Level, LogItem, LogSender, wall};
 use crate::picture::{Picture, Place};
 use crate::supervise::Numbers;
 use crate::worker::Workshop;
 use crew::{Crew, News};
 use crossbeam_channel::{Receiver, TryRecvError};
 use mio::{Events, Poll, Token, Waker};
-use office::Office;
+use office::{Around, Office};
 use ragchew_core::id::ListenerId;
-use ragchew_core::report::{Numbered, ReportEvent, What};
-use ragchew_core::{Mono, Span, Wall};
+use ragchew_core::report::{Numbered, What};
+use ragchew_core::{Mono, Span};
 use std::io;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use stream::Stream;
 
 const BELL: Token = Token(0);
@@ -67,6 +69,30 @@ pub struct Ears {
     pub outside: Box<dyn Outside>,
 }
 
+/// Where a hub waits; made before it, because who wakes it is made before it too.
+#[derive(Debug)]
+pub struct Ground {
+    poll: Poll,
+    bell: Bell,
+}
+
+impl Ground {
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system gives no poll.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let bell = Bell::new(Waker::new(poll.registry(), BELL)?);
+        Ok(Self { poll, bell })
+    }
+
+    /// What wakes the hub.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+}
+
 /// The hub, ready to run on a thread of its own.
 pub struct Hub {
     clock: Clock,
@@ -82,14 +108,18 @@ pub struct Hub {
     again: Option<Again>,
     /// The reactor is telling everything again.
     core_resync: bool,
-    epoch: u32,
+    /// Resyncs out of the copy, since the start.
+    resyncs: u32,
+    /// Queues that the core's resync serves as well.
+    waiting: Vec<QueueName>,
     lost: Lost,
+    /// The most events that waited.
+    deepest: u32,
     stage: Stage,
 }
 
 /// What the hub tells once more out of its copy.
 struct Again {
-    epoch: u32,
     place: Place,
     queues: Vec<QueueName>,
 }
@@ -118,7 +148,6 @@ struct Clock {
     idle: Duration,
     turns: u64,
     longest: Duration,
-    since: Instant,
 }
 
 impl Clock {
@@ -126,27 +155,37 @@ impl Clock {
         // Not zero: that is what an empty record holds.
         Mono(1) + Span(self.began.elapsed().as_nanos() as u64)
     }
-}
 
-/// The wall clock.
-fn wall() -> Wall {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    /// How the hub fares, with what waits for it now and at most.
+    fn row(&self, queue_depth: u32, queue_high_water: u32) -> PerfRow {
+        let passed = self.began.elapsed();
+        let busy = passed.saturating_sub(self.idle).as_nanos() * 1_000 / passed.as_nanos().max(1);
+        PerfRow {
+            name: "hub".to_owned(),
+            turns: self.turns,
+            busy: busy.min(1_000) as u16,
+            longest_turn_us: self.longest.as_micros() as u64,
+            queue_depth,
+            queue_high_water,
+            queue_capacity: EVENTS_TO_HUB as u32,
+        }
+    }
 }
 
 impl Hub {
-    /// A hub, and the bell that wakes it.
+    /// A hub that has not begun.
     ///
     /// # Errors
-    /// The system gives no poll, or the command socket cannot be polled.
-    pub fn new(plan: HubPlan, ears: Ears, log: LogSender) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let bell = Bell::new(Waker::new(poll.registry(), BELL)?);
+    /// The command socket cannot be polled.
+    pub fn new(Ground { poll, bell }: Ground, plan: HubPlan, ears: Ears, log: LogSender) -> io::Result<Self> {
         let now = Instant::now();
+        let plan_workers = plan.workers.iter().map(|worker| worker.role).collect();
         let crew = Crew::new(plan.workers, plan.numbers, plan.workshop, plan.boot.clone(), Token(FIRST_WORKER));
-        let office = Office::new(plan.desk, plan.boot, plan.name, plan.version, plan.listeners, poll.registry())?;
+        let workers = plan_workers;
+        let office =
+            Office::new(plan.desk, plan.boot, (plan.name, plan.version), plan.listeners, workers, poll.registry())?;
         Ok(Self {
-            clock: Clock { began: now, idle: Duration::ZERO, turns: 0, longest: Duration::ZERO, since: now },
+            clock: Clock { began: now, idle: Duration::ZERO, turns: 0, longest: Duration::ZERO },
             poll,
             polled: Events::with_capacity(POLL_EVENTS),
             bell,
@@ -158,15 +197,12 @@ impl Hub {
             office,
             again: None,
             core_resync: false,
-            epoch: 0,
+            resyncs: 0,
+            waiting: Vec::new(),
             lost: Lost::default(),
+            deepest: 0,
             stage: Stage::Running,
         })
-    }
-
-    /// What wakes it.
-    pub fn bell(&self) -> Bell {
-        self.bell.clone()
     }
 
     /// Works until the reactor is gone and every worker has ended, at most [`HUB_LIMIT`] after the reactor.
@@ -183,7 +219,6 @@ impl Hub {
             self.clock.turns += 1;
             self.clock.longest = self.clock.longest.max(began.elapsed());
         }
-        self.office.close();
     }
 
     fn turn(&mut self) {
@@ -191,12 +226,12 @@ impl Hub {
         self.take_events(now);
         self.hear_outside(now);
         while let Ok(line) = self.ears.lines.try_recv() {
-            self.office.line(line);
+            self.office.line(now, line);
         }
-        self.serve(now);
+        self.with_office(now, |office, around| office.turn(around));
         self.crew.turn(now, self.poll.registry());
         self.heed_news(now);
-        self.tell_again(now);
+        self.tell_again();
         self.tell_losses(now);
         self.advance(now);
     }
@@ -214,7 +249,7 @@ impl Hub {
         self.bell.awake();
         for event in &self.polled {
             if event.token().0 >= FIRST_DESK {
-                self.office.ready(event);
+                self.office.ready(now, event);
             }
         }
     }
@@ -229,11 +264,36 @@ impl Hub {
         let outside = self.office.waits_for_outside().then_some(now + OUTSIDE_LOOK);
         let again = self.again.as_ref().map(|_| now + OUTSIDE_LOOK);
         let losses = (self.lost.count > 0).then_some(now + LOSS_PAUSE);
-        let parts = [stage, outside, again, losses, self.crew.next(now), self.office.next()];
+        let parts = [stage, outside, again, losses, self.crew.next(now), self.office.next(now)];
         let next = parts.into_iter().flatten().min();
-        // The end of the reactor is seen by looking, when nobody rings any more.
-        let next = next.map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
+        // Whoever follows the log is told without a bell, and the end of the reactor is seen by looking.
+        let longest = if self.office.is_followed() { OUTSIDE_LOOK } else { HUB_SLEEP };
+        let next = next.map_or(longest, |next| next.since(now).min(longest));
         Some(Duration::from_nanos(next.0))
+    }
+
+    /// What came of what was asked of the world outside.
+    fn hear_outside(&mut self, now: Mono) {
+        while let Some(heard) = self.ears.outside.heard() {
+            self.with_office(now, |office, around| office.heard(around, heard));
+        }
+    }
+
+    /// Lets the office work with everything that it may touch.
+    fn with_office(&mut self, now: Mono, work: impl FnOnce(&mut Office, &mut Around<'_>)) {
+        let depth = self.ears.events.len() as u32;
+        self.deepest = self.deepest.max(depth);
+        let hub = self.clock.row(depth, self.deepest);
+        let mut around = Around {
+            now,
+            registry: self.poll.registry(),
+            crew: &mut self.crew,
+            outside: self.ears.outside.as_mut(),
+            picture: &self.picture,
+            log: &self.log,
+            hub: &hub,
+        };
+        work(&mut self.office, &mut around);
     }
 
     /// Takes what the reactor has reported.
@@ -255,23 +315,29 @@ impl Hub {
 
     fn take(&mut self, numbered: &Numbered) {
         let (told, lost) = self.stream.core(numbered);
-        self.lost.count += lost;
+        if lost > 0 {
+            self.lost.count += lost;
+            self.picture.lost();
+        }
         match numbered.event.what {
             What::ResyncBegan { .. } => {
                 self.core_resync = true;
-                // What the reactor tells is newer: whoever waits for our copy is served by it.
+                // What the reactor tells is newer, and serves whoever waits for our copy as well.
                 if let Some(again) = self.again.take() {
-                    self.office.resynced(&again.queues);
+                    self.waiting.extend(again.queues);
                 }
             }
-            What::ResyncEnded { .. } if self.core_resync => self.core_resync = false,
+            What::ResyncEnded { .. } => self.core_resync = false,
             _ => {}
         }
-        self.picture.apply(&numbered.event);
+        self.picture.apply(numbered.event.at, &numbered.event.what);
         self.log.send(LogItem::Event(numbered.event));
         self.pass_on(&told);
         if matches!(numbered.event.what, What::ResyncEnded { .. }) {
             self.say(Health::Resynced { queue: QueueName::Reactor });
+            for queue in std::mem::take(&mut self.waiting) {
+                self.say(Health::Resynced { queue });
+            }
         }
     }
 
@@ -285,7 +351,8 @@ impl Hub {
 
     fn pass_on(&mut self, told: &Told) {
         self.crew.tell(told);
-        self.office.watch(told);
+        let now = self.clock.now();
+        self.office.event(now, told);
     }
 
     /// What happened to workers, until nothing more comes of it.
@@ -300,14 +367,14 @@ impl Hub {
                     News::Health(health) => self.say(health),
                     News::Line(level, line) => self.log.line(level, line),
                     News::AllStopped => self.stage = Stage::Ended,
-                    other => self.office.heed(now, other, &self.log),
+                    other => self.with_office(now, |office, around| office.heed(around, other)),
                 }
             }
         }
     }
 
     /// States that did not fit into a queue are told to everybody out of the copy, a page at a time, when there is room.
-    fn tell_again(&mut self, now: Mono) {
+    fn tell_again(&mut self) {
         if self.stage != Stage::Running || self.core_resync {
             return;
         }
@@ -316,34 +383,26 @@ impl Hub {
             if queues.is_empty() {
                 return;
             }
-            self.epoch += 1;
-            let epoch = self.epoch | OURS;
-            self.again = Some(Again { epoch, place: Place::default(), queues });
-            self.tell_once_more(wall(), What::ResyncBegan { epoch });
+            self.resyncs = self.resyncs.wrapping_add(1);
+            self.again = Some(Again { place: Place::start(self.resyncs), queues });
         }
         if !self.crew.has_room() {
             return;
         }
         let Some(again) = self.again.take() else { return };
-        let (rows, next) = self.picture.page(again.place);
-        for (at, what) in rows {
-            self.tell_once_more(at, what);
+        let page = self.picture.rows(wall(), again.place);
+        for (at, what) in page.events {
+            let told = self.stream.again(at, what);
+            self.pass_on(&told);
         }
-        match next {
+        match page.next {
             Some(place) => self.again = Some(Again { place, ..again }),
             None => {
-                self.tell_once_more(wall(), What::ResyncEnded { epoch: again.epoch });
                 for queue in again.queues {
                     self.say(Health::Resynced { queue });
                 }
             }
         }
-        let _ = now;
-    }
-
-    fn tell_once_more(&mut self, at: Wall, what: What) {
-        let told = self.stream.again(at, what);
-        self.pass_on(&told);
     }
 
     /// What was lost before the hub is told of, not more often than a reader can take.
@@ -373,8 +432,3 @@ impl Hub {
         }
     }
 }
-
-/// The hub's own resyncs are told from those of the core by this bit.
-const OURS: u32 = 1 << 31;
-/// How long the hub sleeps at most.
-const LONGEST_SLEEP: Span = Span::millis(100);

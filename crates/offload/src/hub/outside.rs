@@ -3,7 +3,7 @@
 
 use crate::desk::PerfRow;
 use mio::Waker;
-use ragchew_core::control::{ControlReply, ControlRequest};
+use ragchew_core::control::{ControlReply, ControlRequest, RequestId};
 use ragchew_core::id::ListenerId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ pub trait Outside: Send {
     /// # Errors
     /// [`Busy`].
     fn figures(&mut self) -> Result<(), Busy>;
-    /// Has the configuration read again, or only said what would change; heard as [`Heard::Reloaded`].
+    /// Has the configuration read again, or only said what would change; heard as [`Heard::Reloaded`] of this number.
     ///
     /// # Errors
     /// [`Busy`].
-    fn reload(&mut self, dry_run: bool) -> Result<(), Busy>;
+    fn reload(&mut self, id: RequestId, dry_run: bool) -> Result<(), Busy>;
     /// Begins the orderly end.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ pub enum Heard {
     /// Of the packet plane.
     Figures(Figures),
     /// Of a reload: what changed or would change, and what was found; or why nothing was done.
-    Reloaded(Result<Reloaded, Vec<String>>),
+    Reloaded(RequestId, Result<Reloaded, Vec<String>>),
     /// The listeners of the configuration that is in force now.
     Listeners(Vec<(ListenerId, String)>),
     /// The orderly end has begun.

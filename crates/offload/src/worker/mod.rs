@@ -5,6 +5,7 @@
 mod confine;
 mod frame;
 mod host;
+mod make;
 mod message;
 mod serve;
 
@@ -17,6 +18,7 @@ pub use confine::confine;
 pub use frame::{Broken, Reader, Writer};
 pub(crate) use host::Host;
 pub use host::Workshop;
+pub use make::make;
 pub use serve::{Make, serve, serve_child};
 
 use crate::event::{Told, Trouble};
@@ -41,6 +43,15 @@ impl Placement {
     /// Every one, with its word in the configuration.
     pub const WORDS: [(&'static str, Self); 3] =
         [("process", Self::Process), ("thread", Self::Thread), ("single", Self::Single)];
+
+    /// Its word in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+            Self::Single => "single",
+        }
+    }
 }
 
 /// The work of a worker. Every call may take its time: it never runs on the thread that moves packets.
