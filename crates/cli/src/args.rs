@@ -1,5 +1,6 @@
 //! The command line. Owns its words and help; does nothing. Source: design §7.
 
+use crate::ctl::args::{CtlArgs, EXIT_CODES as CTL_EXIT_CODES, TopArgs};
 use crate::decode::{self, DecodeArgs};
 use crate::demo::{self, DemoArgs};
 use crate::replay::{self, ReplayArgs};
@@ -90,4 +91,26 @@ pub enum Command {
     /// port. Passphrases, and what was computed from them, are never shown.
     #[command(after_help = decode::EXIT_CODES)]
     Decode(DecodeArgs),
+    /// Ask a running server, or tell it what to do
+    ///
+    /// Speaks to the server over its command socket, a file that its owner alone may use unless runtime.control.mode says
+    /// otherwise. What changes something is written into the server's log with the user who wanted it.
+    #[command(after_help = CTL_EXIT_CODES)]
+    Ctl(CtlArgs),
+    /// Watch a running server: who is logged in, who speaks to whom, what was refused
+    ///
+    /// The view of the demonstration, of a server that runs already. Waits for a server that is restarted; ends with q.
+    #[command(after_help = CTL_EXIT_CODES)]
+    Top(TopArgs),
+    /// Print completions for a shell
+    ///
+    /// For bash: ragchew completions bash > /etc/bash_completion.d/ragchew
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    ///
+    /// To read it: ragchew man | man -l -
+    Man,
 }

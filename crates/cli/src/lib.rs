@@ -5,6 +5,7 @@
 pub mod args;
 mod check;
 pub mod config;
+mod ctl;
 mod decode;
 pub mod demo;
 mod file;
@@ -12,8 +13,11 @@ mod hotspot;
 pub mod limits;
 mod replay;
 mod run;
+mod shell;
 mod state;
+mod top;
 pub mod view;
+mod words;
 
 use args::{Args, Command, RunArgs};
 use config::{Finding, Line, Numbers, Plan, Source, Surroundings};
@@ -21,6 +25,10 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Said where the live view is wanted and is not there.
+#[cfg(not(feature = "tui"))]
+const NO_LIVE_VIEW: &str = "this program was built without the live view (cargo feature `tui`); here are lines";
 
 /// How a command ended; the numbers are promised in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +60,10 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
         Some(Command::Demo(demo)) => demo::demo(demo).into(),
         Some(Command::Decode(args)) => decode::run(args),
+        Some(Command::Ctl(ctl)) => ctl::run(args, ctl).into(),
+        Some(Command::Top(top)) => top::run(args, top).into(),
+        Some(Command::Completions { shell }) => shell::completions(*shell).into(),
+        Some(Command::Man) => shell::man().into(),
         Some(Command::Worker { .. }) => worker(),
         Some(Command::Run(run)) => run::run(args, run).into(),
         None => run::run(args, &RunArgs::default()).into(),

@@ -46,6 +46,14 @@ ragchew_core::limits! {
     /// How long the log may take after them.
     LOG_LIMIT: Span = Span::millis(400);
 
-    /// Ended calls that the live view remembers.
-    HEARD: usize = 32, "calls";
+    /// Bytes of one line from a server that `ctl` takes: the largest answer has 1 MiB.
+    ANSWER_BYTES: usize = 4 * 1024 * 1024, "bytes";
+    /// How long `ctl` waits for an answer beyond the time that the server has for it.
+    ANSWER_GRACE: Span = Span::secs(1);
+    /// Pages of one list that `ctl` puts together: more than there are sessions or talkgroups.
+    MOST_PAGES: u32 = 10_000, "pages";
+    /// Between two attempts of `top` to reach a server that has gone.
+    RECONNECT: Span = Span::secs(1);
+    /// Between two pictures of the live view: enough to see a call begin.
+    PICTURE_PACE: Span = Span::millis(100);
 }

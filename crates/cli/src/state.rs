@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where a service keeps its state.
-const SERVICE: &str = "/var/lib/ragchew";
+pub(super) const SERVICE: &str = "/var/lib/ragchew";
 /// File of the generated passphrase, in the state directory.
 const FILE: &str = "passphrase";
 /// Characters of a generated passphrase: 79 bits.

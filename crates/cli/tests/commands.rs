@@ -161,3 +161,37 @@ fn the_example_of_the_manual_is_accepted() {
     let checked = here.ragchew(&["check", "--config", example.to_str().unwrap()]);
     assert_eq!(checked.status.code(), Some(0), "{}", stdout(&checked));
 }
+
+#[test]
+fn completions_and_the_manual_page_know_every_command() {
+    let here = Scratch::new("shell");
+    for shell in ["bash", "zsh", "fish"] {
+        let made = here.ragchew(&["completions", shell]);
+        assert_eq!(made.status.code(), Some(0));
+        for word in ["ctl", "session-records", "dry-run"] {
+            assert!(stdout(&made).contains(word), "{shell}: {word}");
+        }
+    }
+    assert_eq!(here.ragchew(&["completions", "cmd"]).status.code(), Some(2));
+    let man = here.ragchew(&["man"]);
+    assert_eq!(man.status.code(), Some(0));
+    for words in [".TH ragchew 1", ".SH \"RAGCHEW CTL UNLINK\"", "\\-\\-dry\\-run", "0  ended in order"] {
+        assert!(stdout(&man).contains(words), "{words} is missing in\n{}", stdout(&man));
+    }
+    assert!(!stdout(&man).contains("WORKER SQL"), "what is internal is in no manual");
+}
+
+#[test]
+fn ctl_and_top_without_a_server_end_with_3_and_say_where_they_looked() {
+    let here = Scratch::new("nobody");
+    for words in [&["ctl", "status"][..], &["ctl", "--json", "watch"], &["top"], &["top", "--plain"]] {
+        let ended = here.ragchew(&[words, &["--state", "nowhere"]].concat());
+        assert_eq!(ended.status.code(), Some(3), "{words:?}");
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.contains("no server runs here") && said.contains("nowhere/control.sock (is not there)"), "{said}");
+        assert!(ended.stdout.is_empty());
+    }
+    assert_eq!(here.ragchew(&["ctl", "sttaus"]).status.code(), Some(2));
+    assert!(stdout(&here.ragchew(&["ctl", "kick", "--help"])).contains("--within"));
+    assert!(stdout(&here.ragchew(&["ctl", "--help"])).contains("3  no server was reached"));
+}

@@ -79,3 +79,25 @@ fn the_page_of_limits_says_what_the_code_says() {
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), limits_page(), "run it with RAGCHEW_BLESS=1");
 }
+
+/// The command lines of the blocks that show a running server being operated, without the program's name.
+fn examples() -> Vec<Vec<&'static str>> {
+    let section =
+        OPERATING.split("\n## Operating a running server\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let blocks = section.unwrap().split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ "));
+    lines.map(|line| line.split(' ').collect()).collect()
+}
+
+#[test]
+fn every_word_of_ctl_has_an_example_and_every_example_is_a_command_line() {
+    use clap::{CommandFactory, Parser};
+    let program = ragchew_cli::args::Args::command();
+    let ctl = program.find_subcommand("ctl").unwrap();
+    let words: BTreeSet<&str> = ctl.get_subcommands().map(clap::Command::get_name).collect();
+    let shown: BTreeSet<&str> = examples().iter().filter(|words| words[1] == "ctl").map(|words| words[2]).collect();
+    assert_eq!(shown, words);
+    for example in examples() {
+        assert!(ragchew_cli::args::Args::try_parse_from(&example).is_ok(), "{example:?}");
+    }
+}

@@ -117,6 +117,23 @@ pub fn load(source: &Source, around: &Surroundings<'_>, numbers: &mut Numbers) -
     read_with_mode(&text, about.mode(), around, numbers)
 }
 
+/// What a configuration says of the command socket, whatever else is wrong with it: the server may run with an older one, and
+/// who asks it need not be able to read its secrets.
+///
+/// # Errors
+/// One line: the file cannot be read, or is no YAML.
+pub fn control(source: &Source) -> Result<Control, String> {
+    let Source::File(path) = source else { return Ok(Control::default()) };
+    let (_, bytes) = file::read(path, MAX_BYTES as u64).map_err(|error| format!("{source} cannot be read: {error}"))?;
+    let root = tree::parse(&String::from_utf8_lossy(&bytes))
+        .map_err(|error| format!("{source}:{}: {}", error.at.line, error.what))?;
+    let around = Surroundings { base: source.base(), env: &|_| None, generated: &|| Err(String::new()) };
+    let mut w = Walker::default();
+    let file = w.open(&root, "", &keys::FILE);
+    let runtime = w.open_at(file.as_ref(), "runtime", &keys::RUNTIME);
+    Ok(runtime.map_or_else(Control::default, |runtime| workers::control(&mut w, &runtime, &around)))
+}
+
 /// Reads the text of a configuration; an empty one is the built-in default.
 ///
 /// # Errors

@@ -7,11 +7,16 @@ mod stage;
 
 use crate::Exit;
 use crate::view::View;
+use crate::view::lines::Lines;
 use crossbeam_channel::Receiver;
+#[cfg(feature = "tui")]
+use crossbeam_channel::RecvTimeoutError;
+use ragchew_core::id::ListenerId;
 use ragchew_core::report::Numbered;
-use ragchew_offload::log::{Format, Names, render};
 use stage::Stage;
 use std::io::{self, IsTerminal, Write};
+#[cfg(feature = "tui")]
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -53,10 +58,10 @@ pub(crate) fn demo(args: &DemoArgs) -> Exit {
             return exit;
         }
     };
-    let mut view = stage.view();
+    let view = stage.view();
     let until = args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let live = !args.plain && io::stdout().is_terminal();
-    let shown = if live { watch(&stage.events, &mut view, until) } else { print(&stage.events, &mut view, until) };
+    let shown = if live { watch(&stage.events, view, until) } else { print(&stage.events, until) };
     if let Err(error) = shown {
         // Who stops reading has seen enough.
         if error.kind() != io::ErrorKind::BrokenPipe {
@@ -67,9 +72,9 @@ pub(crate) fn demo(args: &DemoArgs) -> Exit {
 }
 
 /// Prints what happens, a line an event, until the time is over or the server ends.
-fn print(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
-    let mut names = Names::default();
-    names.set_listeners([(ragchew_core::id::ListenerId(0), "demo".to_owned())]);
+fn print(events: &Receiver<Numbered>, until: Option<Instant>) -> io::Result<()> {
+    let mut lines = Lines::default();
+    lines.name(ListenerId(0), "demo".to_owned());
     let mut out = io::stdout().lock();
     loop {
         let event = match until {
@@ -77,63 +82,36 @@ fn print(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -
             None => events.recv().ok(),
         };
         let Some(Numbered { event, .. }) = event else { return Ok(()) };
-        view.apply(&event);
-        names.learn(&event);
-        if let Some(line) = render(&event, &names, Format::Text) {
+        if let Some(line) = lines.line(&event) {
             writeln!(out, "{line}")?;
         }
-        names.forget(&event);
     }
 }
 
 #[cfg(not(feature = "tui"))]
-fn watch(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
-    let _ =
-        writeln!(io::stderr(), "this program was built without the live view (cargo feature `tui`); here are lines");
-    print(events, view, until)
+fn watch(events: &Receiver<Numbered>, _view: View, until: Option<Instant>) -> io::Result<()> {
+    let _ = writeln!(io::stderr(), "{}", crate::NO_LIVE_VIEW);
+    print(events, until)
 }
 
 /// Shows the live view until somebody presses q, the time is over, or the server ends.
 #[cfg(feature = "tui")]
-fn watch(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
-    let terminal = ratatui::try_init()?;
-    let shown = show(terminal, events, view, until);
-    // Whatever happened: a terminal left raw is of no use to anybody.
-    ratatui::restore();
-    shown
-}
-
-#[cfg(feature = "tui")]
-fn show(
-    mut terminal: ratatui::DefaultTerminal,
-    events: &Receiver<Numbered>,
-    view: &mut View,
-    until: Option<Instant>,
-) -> io::Result<()> {
-    use crossbeam_channel::TryRecvError;
-    use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers, poll, read};
-
-    /// Ten pictures a second are enough to see a call begin.
-    const PACE: Duration = Duration::from_millis(100);
-    while until.is_none_or(|until| Instant::now() < until) {
+fn watch(events: &Receiver<Numbered>, mut view: View, until: Option<Instant>) -> io::Result<()> {
+    crate::view::live::show(&mut view, &mut |view, pause| {
         loop {
-            match events.try_recv() {
-                Ok(numbered) => view.apply(&numbered.event),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return Ok(()),
+            match events.recv_deadline(pause) {
+                Ok(Numbered { event, .. }) => view.apply(event.at, event.retold, &event.what),
+                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // However many events there are: the picture comes in between.
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                return ControlFlow::Break(());
+            }
+            if now >= pause {
+                return ControlFlow::Continue(());
             }
         }
-        let now = ragchew_transport::clock::now().wall;
-        terminal.draw(|frame| crate::view::screen::draw(frame, view, now))?;
-        if !poll(PACE)? {
-            continue;
-        }
-        if let Event::Key(key) = read()? {
-            let interrupt = key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c');
-            if interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
+    })
 }

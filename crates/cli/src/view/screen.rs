@@ -1,14 +1,16 @@
 //! The live view on a terminal. Owns the layout; knows events only through the picture.
 
 use super::View;
+use crate::words;
 use ragchew_core::id::ConferenceTg;
-use ragchew_core::report::{CallEnd, Destination};
+use ragchew_core::report::Destination;
 use ragchew_core::time::Wall;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span as Words};
 use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
+use std::collections::BTreeSet;
 
 /// Draws the picture as it is at `now`.
 pub fn draw(frame: &mut Frame<'_>, view: &View, now: Wall) {
@@ -22,18 +24,34 @@ pub fn draw(frame: &mut Frame<'_>, view: &View, now: Wall) {
     let [heard, refused] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(lower);
     draw_heard(frame, view, heard);
     draw_refused(frame, view, refused);
-    frame.render_widget(Paragraph::new(" q  quit").dim(), foot);
+    frame.render_widget(footline(view), foot);
 }
 
 fn headline(view: &View) -> Paragraph<'_> {
+    let picture = &view.picture;
     let counts = format!(
         "  {} clients   {} talkgroups   {} on the air   {} calls",
-        view.sessions.len(),
-        view.talkgroups.len(),
-        view.on_air.len(),
-        view.calls
+        picture.session_count(),
+        picture.conference_count(),
+        picture.on_air_count(),
+        picture.calls()
     );
     Paragraph::new(Line::from(vec![format!(" {} ", view.title).bold().reversed(), Words::raw(counts)]))
+}
+
+fn footline(view: &View) -> Paragraph<'_> {
+    let mut parts = vec![Words::raw(" q  quit").dim()];
+    let catching_up =
+        (!view.picture.is_complete()).then_some("events were lost; what there is now is being told again");
+    if let Some(notice) = view.notice.as_deref().or(catching_up) {
+        parts.push(Words::styled(format!("   {notice}"), Style::new().fg(Color::Yellow)));
+    }
+    Paragraph::new(Line::from(parts))
+}
+
+/// Rows that a bordered table with a header shows at most: of a full server no more are made.
+fn room(area: Rect) -> usize {
+    usize::from(area.height.saturating_sub(3))
 }
 
 fn titled(title: &str) -> Block<'_> {
@@ -44,10 +62,20 @@ fn header<const N: usize>(names: [&'static str; N]) -> Row<'static> {
     Row::new(names).style(Style::new().fg(Color::DarkGray).add_modifier(Modifier::BOLD))
 }
 
+/// Members of a talkgroup that are written: more fit on no line.
+const SHOWN_MEMBERS: usize = 64;
+
+fn conference(destination: Destination) -> Option<ConferenceTg> {
+    match destination {
+        Destination::Conference(conference) => Some(conference),
+        Destination::Echo | Destination::Nowhere(_) => None,
+    }
+}
+
 /// Talkgroups, those with a speaker first, with who speaks to whom.
 fn draw_talkgroups(frame: &mut Frame<'_>, view: &View, now: Wall, area: Rect) {
     let mut rows = Vec::new();
-    for on_air in view.on_air.values() {
+    for on_air in view.picture.on_air().take(room(area)) {
         let seconds = now.0.saturating_sub(on_air.since.0) / 1_000_000_000;
         let listeners = view.listeners(&on_air.call);
         let to = if listeners.is_empty() { "nobody else".to_owned() } else { listeners.join(" ") };
@@ -58,9 +86,12 @@ fn draw_talkgroups(frame: &mut Frame<'_>, view: &View, now: Wall, area: Rect) {
             Cell::from(format!("→ {to}")),
         ]));
     }
-    let busy = |tg: ConferenceTg| view.on_air.values().any(|c| c.call.destination == Destination::Conference(tg));
-    for (tg, talkgroup) in view.talkgroups.iter().filter(|(tg, _)| !busy(**tg)) {
-        let mut members: Vec<String> = talkgroup.members.iter().map(|&(session, _)| view.callsign(session)).collect();
+    let busy: BTreeSet<ConferenceTg> =
+        view.picture.on_air().filter_map(|on_air| conference(on_air.call.destination)).collect();
+    let idle = view.picture.conferences(None).filter(|(tg, _)| !busy.contains(tg));
+    for (tg, _) in idle.take(room(area).saturating_sub(rows.len())) {
+        let mut members: Vec<String> =
+            view.picture.members(tg).take(SHOWN_MEMBERS).map(|(session, _)| session.callsign.to_string()).collect();
         members.dedup();
         rows.push(Row::new([
             Cell::from(format!("TG {tg}")),
@@ -75,30 +106,24 @@ fn draw_talkgroups(frame: &mut Frame<'_>, view: &View, now: Wall, area: Rect) {
 }
 
 fn draw_sessions(frame: &mut Frame<'_>, view: &View, area: Rect) {
-    let rows = view
-        .sessions
-        .values()
-        .map(|session| Row::new([session.callsign.clone(), session.client.to_string(), session.remote.clone()]));
+    let sessions = view.picture.sessions(None).take(room(area));
+    let rows = sessions.map(|session| {
+        Row::new([session.callsign.to_string(), session.who.client.to_string(), session.remote.to_string()])
+    });
     let widths = [Constraint::Length(9), Constraint::Length(10), Constraint::Fill(1)];
     let table = Table::new(rows, widths).header(header(["callsign", "ID", "address"]));
     frame.render_widget(table.block(titled("Clients")), area);
 }
 
 fn draw_heard(frame: &mut Frame<'_>, view: &View, area: Rect) {
-    let rows = view.heard.iter().map(|heard| {
-        let cause = match heard.cause {
-            CallEnd::Terminator => "",
-            CallEnd::Timeout => "went silent",
-            CallEnd::Replaced => "keyed again",
-            CallEnd::TooLong => "too long",
-            CallEnd::SessionEnded => "logged out",
-        };
+    let rows = view.picture.heard().take(room(area)).map(|heard| {
+        let (cause, loss) = (words::call_end(heard.cause), View::loss(heard));
         Row::new([
             clock(heard.ended),
             view.name(heard.call.source),
             View::destination(&heard.call),
             format!("{:.1} s", heard.duration.as_millis() as f64 / 1_000.0),
-            format!("{}.{} %", heard.loss / 10, heard.loss % 10),
+            words::per_mille(loss),
             cause.to_owned(),
         ])
     });
@@ -135,10 +160,9 @@ fn clock(at: Wall) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Heard, OnAir, Session, Talkgroup};
     use super::*;
     use ragchew_core::id::{CallNo, ClientId, ListenerId, RadioId, RfTg, SessionNo, Slot, StreamId};
-    use ragchew_core::report::{CallTag, SessionTag};
+    use ragchew_core::report::{CallEnd, CallTag, SessionTag, SubscriptionSource, Text, What};
     use ragchew_core::time::Span;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
@@ -157,39 +181,59 @@ mod tests {
     ];
     const NOON: Wall = Wall(12 * 3_600_000_000_000);
 
-    fn tag(n: u64, destination: Destination) -> CallTag {
-        let client = ClientId(2_349_000 + n as u32);
-        let from = SessionTag { session: SessionNo(n), listener: ListenerId(0), client };
-        let (source, rf_tg) = (RadioId(client.0), RfTg(91));
-        CallTag { call: CallNo(n), from, stream: StreamId(1), source, slot: Slot::Two, rf_tg, destination }
+    fn who(n: u64) -> SessionTag {
+        SessionTag { session: SessionNo(n), listener: ListenerId(0), client: ClientId(2_349_000 + n as u32) }
+    }
+
+    /// A call with this number of person `n`.
+    fn tag(call: u64, n: u64, destination: Destination) -> CallTag {
+        let (source, rf_tg) = (RadioId(2_349_000 + n as u32), RfTg(91));
+        let call = CallNo(call);
+        CallTag { call, from: who(n), stream: StreamId(1), source, slot: Slot::Two, rf_tg, destination }
+    }
+
+    /// So long before noon.
+    fn ago(span: Span) -> Wall {
+        Wall(NOON.0 - span.0)
+    }
+
+    fn log_in(view: &mut View) {
+        for (n, (callsign, name)) in (1..).zip(NAMES) {
+            let who = who(n);
+            view.names.insert(RadioId(who.client.0), name.into());
+            let remote = ([127, 0, 0, 1], 40_000 + 77 * n as u16).into();
+            let (callsign, colour_code, slots) = (Text::new(callsign.as_bytes()), 1, b'3');
+            view.apply(NOON, false, &What::Connected { who, remote, callsign, rx_hz: 0, tx_hz: 0, colour_code, slots });
+        }
+        for (tg, members) in [(91, &[1, 2, 3, 8][..]), (235, &[1, 4, 5, 6]), (2350, &[3, 5, 7, 8]), (3100, &[2, 6])] {
+            for &n in members {
+                let (slot, source) = (Slot::Two, SubscriptionSource::Static);
+                let (rf_tg, conference) = (RfTg(tg), ConferenceTg(tg));
+                view.apply(NOON, false, &What::Subscribed { who: who(n), slot, rf_tg, conference, source });
+            }
+        }
     }
 
     fn picture() -> View {
-        let mut view =
-            View { title: "Ragchew demo on 127.0.0.1:62031".into(), calls: 23, now: NOON, ..View::default() };
-        for (n, (callsign, name)) in (1..).zip(NAMES) {
-            let client = ClientId(2_349_000 + n);
-            let remote = format!("127.0.0.1:{}", 40_000 + 77 * n);
-            view.names.insert(RadioId(client.0), name.into());
-            view.sessions.insert(SessionNo(n.into()), Session { client, callsign: callsign.into(), remote });
+        let mut view = View { title: "Ragchew demo on 127.0.0.1:62031".into(), ..View::default() };
+        log_in(&mut view);
+        let to = |tg| Destination::Conference(ConferenceTg(tg));
+        for (n, destination, seconds, [frames, lost], cause) in [
+            (5, Destination::Echo, 30, [969, 31], CallEnd::Timeout),
+            (3, to(91), 21, [100, 0], CallEnd::Terminator),
+            (6, to(3100), 14, [100, 0], CallEnd::Terminator),
+            (1, to(235), 9, [996, 4], CallEnd::Terminator),
+            (4, to(235), 3, [100, 0], CallEnd::Terminator),
+        ] {
+            let duration = if destination == Destination::Echo { 2_900 } else { 4_300 + 700 * n };
+            let (call, duration) = (tag(n, n, destination), Span::millis(duration));
+            let ended = What::CallEnded { call, cause, duration, frames, lost, reordered: 0 };
+            view.apply(ago(Span::secs(seconds)), false, &ended);
         }
-        for (tg, members) in [(91, &[1, 2, 3, 8][..]), (235, &[1, 4, 5, 6]), (2350, &[3, 5, 7, 8]), (3100, &[2, 6])] {
-            let members = members.iter().map(|&n| (SessionNo(n), Slot::Two)).collect();
-            view.talkgroups.insert(ConferenceTg(tg), Talkgroup { members });
+        for (call, n, tg, seconds) in [(22, 2, 91, 4), (23, 7, 2350, 1)] {
+            let call = tag(call, n, to(tg));
+            view.apply(ago(Span::secs(seconds)), false, &What::CallStarted { call, late_entry: false });
         }
-        for (n, tg, seconds) in [(2, 91, 4), (7, 2350, 1)] {
-            let call = tag(n, Destination::Conference(ConferenceTg(tg)));
-            let since = Wall(NOON.0 - Span::secs(seconds).0);
-            view.on_air.insert(CallNo(n), OnAir { call, since });
-        }
-        for (n, tg, seconds, loss) in [(4, 235, 3, 0), (1, 235, 9, 4), (6, 3100, 14, 0), (3, 91, 21, 0)] {
-            let (ended, duration) = (Wall(NOON.0 - Span::secs(seconds).0), Span::millis(4_300 + 700 * n));
-            let call = tag(n, Destination::Conference(ConferenceTg(tg)));
-            view.heard.push_back(Heard { call, ended, duration, cause: CallEnd::Terminator, loss });
-        }
-        let ended = Wall(NOON.0 - Span::secs(30).0);
-        let (call, duration) = (tag(5, Destination::Echo), Span::millis(2_900));
-        view.heard.push_back(Heard { call, ended, duration, cause: CallEnd::Timeout, loss: 31 });
         let why = ragchew_core::refusal::Refusal::NoChallenge.text();
         view.refused.insert(why, (6, "2349013 at 127.0.0.1".into()));
         let why = ragchew_core::refusal::Refusal::UnitCall.text();
@@ -275,6 +319,18 @@ mod tests {
         }
         let (busy, idle) = (shown.find("▶ Gita"), shown.find("TG 235   "));
         assert!(busy < idle, "talkgroups on the air come first\n{shown}");
+    }
+
+    #[test]
+    fn what_is_not_as_usual_stands_at_the_foot() {
+        let mut view = picture();
+        assert!(!text(&drawn(120, 26, &view)).contains("told again"));
+        view.picture.lost();
+        assert!(
+            text(&drawn(120, 26, &view)).contains("q  quit   events were lost; what there is now is being told again")
+        );
+        view.notice = Some("the server has gone; trying again".into());
+        assert!(text(&drawn(120, 26, &view)).contains("q  quit   the server has gone; trying again"));
     }
 
     #[test]
