@@ -21,6 +21,8 @@ ragchew_core::limits! {
     MAX_MAPS: usize = 64, "maps";
     /// Bytes of a passphrase file, at most.
     LONGEST_PASSPHRASE: u64 = 4_096, "bytes";
+    /// Bytes of the path of a socket: what the system takes.
+    LONGEST_SOCKET_PATH: usize = 107, "bytes";
 
     /// Report events that may wait for the log: 2 MiB, and about a second of a full server.
     EVENT_SLOTS: usize = 16_384, "events";

@@ -2,6 +2,7 @@
 //! for its receiver. Never sends anything itself. Source: design §2 rules 4 and 11.
 
 use crate::config::Config;
+use crate::control::ControlReply;
 use crate::id::{ClientId, Slot};
 use crate::net::Path;
 use crate::report::ReportEvent;
@@ -67,6 +68,7 @@ pub struct Effects {
     frames: Vec<[u8; FRAME_LEN]>,
     transmits: Vec<Transmit>,
     events: Vec<ReportEvent>,
+    replies: Vec<ControlReply>,
     // Boxed, so that what crosses to the thread that frees it is one pointer.
     #[allow(clippy::vec_box)]
     retired: Vec<Box<Config>>,
@@ -80,6 +82,7 @@ impl Effects {
             frames: Vec::with_capacity(transmits / 4 + 16),
             transmits: Vec::with_capacity(transmits),
             events: Vec::with_capacity(256),
+            replies: Vec::new(),
             retired: Vec::new(),
             drained: false,
         }
@@ -93,6 +96,11 @@ impl Effects {
     /// What happened, in order.
     pub fn events(&self) -> &[ReportEvent] {
         &self.events
+    }
+
+    /// Answers to operators, in order.
+    pub fn replies(&self) -> &[ControlReply] {
+        &self.replies
     }
 
     /// Whether the orderly end is complete: every client was told.
@@ -133,6 +141,7 @@ impl Effects {
         self.frames.clear();
         self.transmits.clear();
         self.events.clear();
+        self.replies.clear();
         self.retired.clear();
         self.drained = false;
     }
@@ -150,7 +159,11 @@ impl Effects {
 
     /// Whether something was added since the last [`Effects::clear`].
     pub fn is_empty(&self) -> bool {
-        self.transmits.is_empty() && self.events.is_empty() && self.retired.is_empty() && !self.drained
+        self.transmits.is_empty()
+            && self.events.is_empty()
+            && self.replies.is_empty()
+            && self.retired.is_empty()
+            && !self.drained
     }
 }
 
@@ -176,6 +189,11 @@ impl Effects {
     /// Adds an event.
     pub fn push_event(&mut self, event: ReportEvent) {
         self.events.push(event);
+    }
+
+    /// Adds the answer to a request.
+    pub fn push_reply(&mut self, reply: ControlReply) {
+        self.replies.push(reply);
     }
 
     /// Adds a table that was replaced.

@@ -6,6 +6,7 @@
 pub mod access;
 mod carried;
 pub mod config;
+pub mod control;
 pub mod dmr;
 mod drain;
 pub mod effects;
@@ -16,6 +17,7 @@ pub mod rate;
 mod refs;
 pub mod refusal;
 pub mod report;
+mod retell;
 pub mod routing;
 mod seed;
 pub mod snapshot;
@@ -35,6 +37,7 @@ pub use time::{Mono, Now, Span, Wall};
 pub use witness::Witness;
 
 use access::Access;
+use control::{ControlCommand, ControlOutcome, ControlRefusal, ControlReply, ControlRequest};
 use drain::Drain;
 use net::Path;
 use refusal::Refusal;
@@ -56,6 +59,8 @@ pub enum Input<'a> {
     Deadline,
     /// A new checked configuration; the core computes the difference and keeps every session it can.
     Replace(Box<Config>),
+    /// An operator asks for something; answered in [`Effects::replies`].
+    Control(ControlRequest),
     /// Orderly end: calls are ended, clients told; [`Effects::drained`] says when it is complete.
     Drain,
 }
@@ -90,6 +95,7 @@ impl Core {
             }
             Input::Deadline => self.deadline(now, effects),
             Input::Replace(config) => self.replace(now, config, effects),
+            Input::Control(request) => self.control(now, request, effects),
             Input::Drain => {
                 if self.drain.is_none() {
                     self.drain = Some(Drain::begin(&mut turn, &self.access, &self.routing));
@@ -168,6 +174,27 @@ impl Core {
                 return;
             }
         }
+    }
+
+    /// Has the owner of the state do what an operator wants.
+    fn control(&mut self, now: Now, request: ControlRequest, effects: &mut Effects) {
+        let Self { config, shared, access, routing, drain } = self;
+        let mut turn = Turn { now, shared, effects };
+        let outcome = match request.command {
+            ControlCommand::Resync(cursor) => ControlOutcome::Told(retell::all(&mut turn, access, routing, cursor)),
+            ControlCommand::Retell(cursor) => ControlOutcome::Told(retell::one(&mut turn, access, routing, cursor)),
+            _ if drain.is_some() => ControlOutcome::Refused(ControlRefusal::Draining),
+            ControlCommand::Kick { client, listener } => access.kick(&mut turn, config, routing, client, listener),
+            ControlCommand::Unlink { client, slot, rf_tg } => {
+                let sessions = access.sessions_of(config, client, None);
+                routing.unlink(&mut turn, &sessions, slot, rf_tg)
+            }
+            ControlCommand::LastCalls(on) => {
+                turn.shared.last_calls = on;
+                ControlOutcome::LastCalls { calls: routing.calls_on_air() }
+            }
+        };
+        effects.push_reply(ControlReply { id: request.id, outcome });
     }
 
     fn replace(&mut self, now: Now, config: Box<Config>, effects: &mut Effects) {

@@ -159,6 +159,8 @@ limits! {
     DEADLINES_PER_TURN: usize = 256, "entries";
     /// Transmits after which the shell flushes, also inside a batch.
     EFFECTS_SOFT_LIMIT: usize = 2_048, "transmits";
+    /// Events that one request of an operator may cause.
+    CONTROL_ROWS: usize = 64, "rows";
     /// Copies of MSTCL that a client gets when the server stops.
     DRAIN_COPIES: u8 = 3, "copies";
     /// Time between those copies.

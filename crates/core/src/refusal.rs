@@ -8,6 +8,7 @@ macro_rules! refusals {
     ($($(#[$meta:meta])* $variant:ident = $name:literal, $text:literal;)*) => {
         /// Why a datagram, a login or a frame was refused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum Refusal { $(#[doc = $text] $(#[$meta])* $variant,)* }
 
         impl Refusal {

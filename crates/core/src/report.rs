@@ -1,5 +1,10 @@
-//! What may be observed: events of sessions, subscriptions and calls, as plain `Copy` data without heap. Observes only;
-//! never steers anything. Source: `freedmr2-design.md` §12 and 18.7, design §5.
+//! What may be observed: events of sessions, subscriptions and calls, as plain `Copy` data without heap, their classes and
+//! their number in the stream. The versioned contract of everything that tells the world; `docs/events.md` describes it.
+//! Observes only; never steers anything. Source: `freedmr2-design.md` §12 and 18.7, design §5.
+
+mod text;
+
+pub use text::Text;
 
 use crate::id::{CallNo, ClientId, ConferenceTg, ListenerId, RadioId, RfTg, SessionNo, Slot, StreamId};
 use crate::refusal::Refusal;
@@ -7,11 +12,48 @@ use crate::time::{Span, Wall};
 use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
+/// Version of this contract: one more whenever an event or a field of one changes its meaning or goes away. New events and
+/// new fields leave it as it is.
+pub const SCHEMA: u16 = 1;
+
+/// How much an event matters when there is no room for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// One of many of its kind; goes first.
+    Sample,
+    /// How something is now. The newest counts: what was lost is told again when there is room.
+    State,
+    /// A begin or an end, which nothing later repeats; kept longest.
+    Edge,
+}
+
+impl Class {
+    /// Every class, from the one that goes first.
+    pub const ALL: [Self; 3] = [Self::Sample, Self::State, Self::Edge];
+
+    /// 0 to 2, for tables of three.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// An event with its place in the stream of one boot. A number that is missing is an event that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// 1 for the first, then one more each.
+    pub seq: u64,
+    /// What happened.
+    pub event: ReportEvent,
+}
+
 /// Something that happened, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportEvent {
-    /// Wall-clock time of the input that caused it.
+    /// Wall-clock time of the input that caused it; of an event that is told again, of the first one where it is known.
     pub at: Wall,
+    /// It is not new: it says once more how things are, because somebody may have missed it.
+    pub retold: bool,
     /// What happened.
     pub what: What,
 }
@@ -48,6 +90,7 @@ pub struct CallTag {
 
 /// Where a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Destination {
     /// To the subscribers of a conference.
     Conference(ConferenceTg),
@@ -59,6 +102,7 @@ pub enum Destination {
 
 /// Whence a subscription came: data on it, not a second way of routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SubscriptionSource {
     /// The configuration's statics, or the client's OPTIONS.
     Static,
@@ -71,7 +115,8 @@ pub enum SubscriptionSource {
 }
 
 /// Why a subscription ended or paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SubscriptionEnd {
     /// Its timer ran out.
     Expired,
@@ -88,7 +133,8 @@ pub enum SubscriptionEnd {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SessionEnd {
     /// The client said so.
     Closed,
@@ -100,12 +146,15 @@ pub enum SessionEnd {
     Refused,
     /// The configuration no longer admits it.
     Removed,
+    /// An operator had it closed.
+    Kicked,
     /// The server stops.
     Drained,
 }
 
 /// Why a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallEnd {
     /// Its terminator came.
     Terminator,
@@ -120,7 +169,8 @@ pub enum CallEnd {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // The fields are named by their types.
 pub enum What {
     /// A client asked for a challenge and got it.
@@ -129,22 +179,30 @@ pub enum What {
     LoginRefused { listener: ListenerId, client: ClientId, remote: SocketAddr, why: Refusal },
     /// The passphrase was right.
     Authenticated { who: SessionTag, remote: SocketAddr },
-    /// The login is complete; `callsign` is padded with NUL.
+    /// The login is complete.
     Connected {
         who: SessionTag,
         remote: SocketAddr,
-        callsign: [u8; 8],
+        callsign: Text<8>,
         rx_hz: u32,
         tx_hz: u32,
         colour_code: u8,
         slots: u8,
     },
-    /// What the client runs; padded with NUL.
-    Software { who: SessionTag, software: [u8; 40], package: [u8; 40] },
-    /// What the client says of itself; padded with NUL.
-    Described { who: SessionTag, callsign: [u8; 8], location: [u8; 20], description: [u8; 19] },
+    /// What the client runs.
+    Software { who: SessionTag, software: Text<40>, package: Text<40> },
+    /// What the client says of itself.
+    Described { who: SessionTag, callsign: Text<8>, location: Text<20>, description: Text<19> },
     /// OPTIONS took effect; `voided` items were not understood.
-    Options { who: SessionTag, statics: [u16; 2], single: bool, dial: ConferenceTg, ua_timer: Span, voided: u16 },
+    Options {
+        who: SessionTag,
+        statics: [u16; 2],
+        single: bool,
+        dial: ConferenceTg,
+        #[serde(rename = "ua_timer_ms", with = "millis")]
+        ua_timer: Span,
+        voided: u16,
+    },
     /// OPTIONS were refused whole.
     OptionsRefused { who: SessionTag, why: Refusal },
     /// A session ended.
@@ -158,13 +216,95 @@ pub enum What {
     /// A call began.
     CallStarted { call: CallTag, late_entry: bool },
     /// A call ended. `frames` were accepted, `lost` missed, `reordered` came too late.
-    CallEnded { call: CallTag, cause: CallEnd, duration: Span, frames: u32, lost: u32, reordered: u32 },
+    CallEnded {
+        call: CallTag,
+        cause: CallEnd,
+        #[serde(rename = "duration_ms", with = "millis")]
+        duration: Span,
+        frames: u32,
+        lost: u32,
+        reordered: u32,
+    },
     /// Frames of a stream were refused; said once per stream and reason.
     CallRefused { who: SessionTag, stream: StreamId, source: RadioId, slot: Slot, destination: u32, why: Refusal },
+    /// An operator had the session closed; [`What::Disconnected`] follows.
+    Kicked { who: SessionTag },
+    /// What follows about this session replaces everything that was known of it.
+    Retold { who: SessionTag },
+    /// There is no such session any more: its end was lost.
+    Gone { session: SessionNo },
+    /// Everything that there is will be told once more: what is not told until [`What::ResyncEnded`] is gone.
+    ResyncBegan { epoch: u32 },
+    /// Everything was told that there is.
+    ResyncEnded { epoch: u32 },
     /// The server plays an echo back.
     EchoStarted { who: SessionTag, slot: Slot, rf_tg: RfTg, frames: u32 },
     /// The new configuration is in force.
     Reloaded { kept: u32, closed: u32 },
+}
+
+impl What {
+    /// How much it matters.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::CallStarted { .. }
+            | Self::CallEnded { .. }
+            | Self::Kicked { .. }
+            | Self::Reloaded { .. }
+            | Self::ResyncBegan { .. }
+            | Self::ResyncEnded { .. } => Class::Edge,
+            Self::Connected { .. }
+            | Self::Software { .. }
+            | Self::Described { .. }
+            | Self::Options { .. }
+            | Self::Disconnected { .. }
+            | Self::Moved { .. }
+            | Self::Retold { .. }
+            | Self::Gone { .. }
+            | Self::Subscribed { .. }
+            | Self::Unsubscribed { .. } => Class::State,
+            Self::LoginStarted { .. }
+            | Self::LoginRefused { .. }
+            | Self::Authenticated { .. }
+            | Self::OptionsRefused { .. }
+            | Self::CallRefused { .. }
+            | Self::EchoStarted { .. } => Class::Sample,
+        }
+    }
+
+    /// The session whose state it tells, if it is of [`Class::State`]: what has to be told again when it is lost.
+    pub const fn session(&self) -> Option<SessionNo> {
+        match self {
+            Self::Connected { who, .. }
+            | Self::Software { who, .. }
+            | Self::Described { who, .. }
+            | Self::Options { who, .. }
+            | Self::Disconnected { who, .. }
+            | Self::Moved { who, .. }
+            | Self::Retold { who }
+            | Self::Subscribed { who, .. }
+            | Self::Unsubscribed { who, .. } => Some(who.session),
+            Self::Gone { session } => Some(*session),
+            _ => None,
+        }
+    }
+}
+
+/// A length of time as whole milliseconds where people read it, as nanoseconds elsewhere.
+mod millis {
+    use crate::time::Span;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
+        let readable = serializer.is_human_readable();
+        serializer.serialize_u64(if readable { span.as_millis() } else { span.0 })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        let readable = deserializer.is_human_readable();
+        let number = u64::deserialize(deserializer)?;
+        Ok(if readable { Span::millis(number) } else { Span(number) })
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +316,6 @@ mod tests {
         fn copied<T: Copy + Send + 'static>() -> usize {
             size_of::<T>()
         }
-        assert!(copied::<ReportEvent>() <= 128, "{}", copied::<ReportEvent>());
+        assert!(copied::<Numbered>() <= 128, "{}", copied::<Numbered>());
     }
 }

@@ -125,7 +125,7 @@ fn four_bursts(count: Arc<AtomicU64>) -> impl FnMut(Now, Input<'_>, &mut Effects
                 }
                 effects.push_control(path, bytes);
                 let what = What::Reloaded { kept: 0, closed: 0 };
-                effects.push_event(ReportEvent { at: now.wall, what });
+                effects.push_event(ReportEvent { at: now.wall, retold: false, what });
                 *deadline = Some(now.mono + Span::millis(1));
             }
             Input::Deadline => *deadline = None,

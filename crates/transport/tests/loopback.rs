@@ -221,7 +221,11 @@ fn events_that_find_the_channel_full_are_lost_and_counted() {
     let server = Server::start(&["127.0.0.1:0"], true, |now, input, effects: &mut Effects, _| match input {
         Input::Datagram { path, bytes } => {
             for kept in 0..6 {
-                effects.push_event(ReportEvent { at: now.wall, what: What::Reloaded { kept, closed: 0 } });
+                effects.push_event(ReportEvent {
+                    at: now.wall,
+                    retold: false,
+                    what: What::Reloaded { kept, closed: 0 },
+                });
             }
             effects.push_control(path, bytes);
         }

@@ -41,6 +41,9 @@ const PASSPHRASE: &str = "a text, { file: PATH } or { env: NAME }";
 const TG_ACL: &str = "an access list of numbers from 1 to 16776415 such as \"DENY:1000-1999,4000\"";
 const BUFFER: &str = "bytes from 65536 to 268435456";
 
+const PLACEMENT: &str = "process, thread or single";
+const SHARE: &str = "a share from 0.1 to 1 such as 0.98, with at most three decimals";
+
 /// The file.
 pub static FILE: Section = Section {
     path: "",
@@ -48,6 +51,7 @@ pub static FILE: Section = Section {
         key("server", "a mapping", "see its keys"),
         key("listeners", "a list of at least one listener", "one listener `hotspots`"),
         key("policy", "a mapping", "see its keys"),
+        key("reporting", "a mapping", "see its keys"),
         key("runtime", "a mapping", "see its keys"),
     ],
 };
@@ -150,13 +154,67 @@ pub static POLICY: Section = Section {
     ],
 };
 
+/// `reporting`.
+pub static REPORTING: Section = Section { path: "reporting", keys: &[key("sql", "a mapping", "see its keys")] };
+
+/// `reporting.sql`.
+pub static SQL: Section = Section {
+    path: "reporting.sql",
+    keys: &[
+        key("enabled", FLAG, "true"),
+        key("file", "the path of a file, or \":memory:\"", "ragchew.db in the state directory"),
+        key("keep_days", "whole days from 0 to 36500, 0 for ever", "90"),
+        key("views", "a list of feed, last_heard, lstheard_log, tg_count and user_count", "[]"),
+        key("placement", PLACEMENT, "that of runtime"),
+        key("memory_mb", "whole megabytes from 16 to 65536", "128"),
+    ],
+};
+
 /// `runtime`.
 pub static RUNTIME: Section = Section {
     path: "runtime",
     keys: &[
         key("receive_buffer", BUFFER, "chosen by the server"),
         key("send_buffer", BUFFER, "chosen by the server"),
+        key("placement", PLACEMENT, "process"),
+        key("health", "a mapping", "see its keys"),
+        key("restart", "a mapping", "see its keys"),
+        key("join_timeout_ms", "whole milliseconds from 10 to 3000", "1000"),
+        key("control", "a mapping", "see its keys"),
         key("log", "a mapping", "see its keys"),
+    ],
+};
+
+/// `runtime.health`.
+pub static HEALTH: Section = Section {
+    path: "runtime.health",
+    keys: &[
+        key("interval_ms", "whole milliseconds from 100 to 3600000", "5000"),
+        key("max_busy", SHARE, "0.98"),
+        key("max_memory", SHARE, "0.95"),
+        key("max_unhealthy", "a whole number from 1 to 100", "3"),
+        key("grace_ms", "whole milliseconds from 0 to 3600000", "30000"),
+    ],
+};
+
+/// `runtime.restart`.
+pub static RESTART: Section = Section {
+    path: "runtime.restart",
+    keys: &[
+        key("quick_ms", "whole milliseconds from 0 to 10000", "10"),
+        key("delay_ms", "whole milliseconds from 1 to 3600000", "500"),
+        key("delay_cap_ms", "whole milliseconds from 1 to 86400000, not less than delay_ms", "60000"),
+        key("max_attempts", "a whole number from 0 to 255", "10"),
+    ],
+};
+
+/// `runtime.control`.
+pub static CONTROL: Section = Section {
+    path: "runtime.control",
+    keys: &[
+        key("enabled", FLAG, "true"),
+        key("socket", "the path of a socket", "control.sock in the state directory"),
+        key("mode", "a file mode such as \"0600\" or \"0660\", read and write alone", "\"0600\""),
     ],
 };
 
@@ -170,8 +228,10 @@ pub static LOG: Section = Section {
 };
 
 /// Every section, in the order of the manual.
-pub static ALL: [&Section; 11] =
-    [&FILE, &SERVER, &LISTENER, &SECRET, &ACL, &DEFAULTS, &CLIENT, &MAP, &POLICY, &RUNTIME, &LOG];
+pub static ALL: [&Section; 16] = [
+    &FILE, &SERVER, &LISTENER, &SECRET, &ACL, &DEFAULTS, &CLIENT, &MAP, &POLICY, &REPORTING, &SQL, &RUNTIME, &HEALTH,
+    &RESTART, &CONTROL, &LOG,
+];
 
 impl Section {
     /// The key of that name.

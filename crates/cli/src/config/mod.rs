@@ -2,6 +2,7 @@
 //! wrong is found at once and has its place; a configuration with an error yields nothing at all. Never binds, never
 //! writes. Source: design §6.
 
+pub mod difference;
 mod findings;
 pub mod keys;
 mod listeners;
@@ -13,12 +14,15 @@ mod talkgroups;
 mod tests;
 mod tree;
 mod walker;
+mod workers;
 
 pub use crate::limits::{MAX_BYTES, MAX_DEPTH};
 pub use findings::{Finding, Findings, Line, Severity};
 pub use locate::{PLACES, Source, locate};
 pub use numbers::Numbers;
+pub use ragchew_offload::supervise::Numbers as Supervision;
 pub use tree::Position;
+pub use workers::{Control, Database, Reporting, SqlPlan};
 
 use crate::file;
 use listeners::Draft;
@@ -86,6 +90,12 @@ pub struct Runtime {
     pub log_format: Format,
     /// Where they go; none: standard output.
     pub log_file: Option<PathBuf>,
+    /// What tells the world.
+    pub reporting: Reporting,
+    /// How workers are kept well.
+    pub supervision: Supervision,
+    /// The socket of operators.
+    pub control: Control,
 }
 
 /// Reads what `source` names. Numbers are given only when nothing is wrong.
@@ -172,7 +182,12 @@ fn parts(w: &mut Walker, root: &Node, around: &Surroundings<'_>) -> Parts {
         None => built_in_listener(w, around),
     };
     let policy = policy(w, file);
-    let runtime = runtime(w, file, around);
+    let opened = w.open_at(file, "runtime", &keys::RUNTIME);
+    let reporting = workers::reporting(w, file, opened.as_ref(), around);
+    let runtime = Runtime { reporting, ..runtime(w, opened.as_ref(), around) };
+    if let Some(file) = file {
+        workers::apart(w, file, around.base);
+    }
     Parts { server, listeners, built_in: listed.is_none(), policy, runtime }
 }
 
@@ -262,16 +277,18 @@ fn policy(w: &mut Walker, file: Option<&Opened<'_>>) -> Policy {
     policy
 }
 
-fn runtime(w: &mut Walker, file: Option<&Opened<'_>>, around: &Surroundings<'_>) -> Runtime {
+fn runtime(w: &mut Walker, opened: Option<&Opened<'_>>, around: &Surroundings<'_>) -> Runtime {
     let mut runtime = Runtime::default();
-    let Some(opened) = w.open_at(file, "runtime", &keys::RUNTIME) else { return runtime };
+    let Some(opened) = opened else { return runtime };
     let bytes = |w: &mut Walker, name: &str| {
         let item = opened.get(name)?;
         w.number(item, 65_536..=268_435_456).and_then(|bytes| usize::try_from(bytes).ok())
     };
     runtime.receive_buffer = bytes(w, "receive_buffer");
     runtime.send_buffer = bytes(w, "send_buffer");
-    let Some(log) = w.open_at(Some(&opened), "log", &keys::LOG) else { return runtime };
+    runtime.supervision = workers::supervision(w, opened);
+    runtime.control = workers::control(w, opened, around);
+    let Some(log) = w.open_at(Some(opened), "log", &keys::LOG) else { return runtime };
     let formats = [("text", Format::Text), ("compat", Format::Compat), ("json", Format::Json)];
     runtime.log_format = log.get("format").and_then(|item| w.choice(item, &formats)).unwrap_or_default();
     runtime.log_file = log.get("file").and_then(|item| w.line(item, 1..=4_096)).map(|path| around.base.join(path));

@@ -21,16 +21,16 @@ fn try_read(text: &str) -> Result<Plan, Vec<Finding>> {
     read(text, &around(Path::new(".")), &mut Numbers::default())
 }
 
-fn good(text: &str) -> Plan {
+pub(super) fn good(text: &str) -> Plan {
     try_read(text).unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 
 /// Each finding as its line, without the file.
-fn said(findings: &[Finding]) -> Vec<String> {
+pub(super) fn said(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(|finding| Line { file: "f", finding, colour: false }.to_string()).collect()
 }
 
-fn errors(text: &str) -> Vec<String> {
+pub(super) fn errors(text: &str) -> Vec<String> {
     said(&try_read(text).err().unwrap_or_default())
 }
 
@@ -173,7 +173,7 @@ fn what_is_no_yaml_is_one_error_with_its_place() {
     assert!(found[0].starts_with("f:3:"), "{found:?}");
     assert_eq!(
         errors("- a\n"),
-        ["f:1:1: expected a mapping with the keys server, listeners, policy, runtime, found a list"]
+        ["f:1:1: expected a mapping with the keys server, listeners, policy, reporting, runtime, found a list"]
     );
 }
 
@@ -458,6 +458,7 @@ fn damaged_files_are_refused_or_read_and_never_break_the_reader() {
 fn writing_down_the_defaults_of_the_manual_changes_nothing() {
     let value = |key: &keys::Key| match key.default {
         "none" | "all call" | "chosen by the server" | "standard output" | "required" | "see its keys" => None,
+        default if default.contains("in the state directory") || default == "that of runtime" => None,
         default => Some(format!("{}: {}, ", key.name, default)),
     };
     let all = |section: &keys::Section| section.keys.iter().filter_map(value).collect::<String>();
@@ -468,13 +469,21 @@ fn writing_down_the_defaults_of_the_manual_changes_nothing() {
         all(&keys::DEFAULTS)
     );
     let text = format!(
-        "{}server: {{ {} }}\npolicy: {{ {} }}\nruntime: {{ log: {{ {} }} }}\n",
+        "{}server: {{ {} }}\npolicy: {{ {} }}\nreporting: {{ sql: {{ {} }} }}\n\
+         runtime: {{ {} log: {{ {} }}, health: {{ {} }}, restart: {{ {} }}, control: {{ {} }} }}\n",
         with(&listener),
         all(&keys::SERVER),
         all(&keys::POLICY),
-        all(&keys::LOG)
+        all(&keys::SQL),
+        all(&keys::RUNTIME),
+        all(&keys::LOG),
+        all(&keys::HEALTH),
+        all(&keys::RESTART),
+        all(&keys::CONTROL)
     );
-    assert!(text.contains("max_clients: 10000") && text.contains("first_call: pass"), "{text}");
+    for line in ["max_clients: 10000", "first_call: pass", "keep_days: 90", "max_busy: 0.98", "mode: \"0600\""] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
     let (short, long) = (good(MINIMAL), good(&text));
     assert_eq!(format!("{:?}", short.config), format!("{:?}", long.config));
     assert_eq!(short.runtime, long.runtime);

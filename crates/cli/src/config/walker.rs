@@ -212,6 +212,32 @@ impl Walker {
         u32::try_from(number).ok()
     }
 
+    /// A decimal share in `range`, in per mille.
+    pub(super) fn per_mille(&mut self, item: &Item<'_>, range: RangeInclusive<u16>) -> Option<u16> {
+        if let Value::Scalar { text, plain: true } = &item.node.value {
+            if let Some(share) = per_mille(text).filter(|share| range.contains(share)) {
+                return Some(share);
+            }
+        }
+        self.unexpected(item);
+        None
+    }
+
+    /// The mode of a file that is read and written, by its owner at least, and not executed.
+    pub(super) fn mode(&mut self, item: &Item<'_>) -> Option<u32> {
+        if let Value::Scalar { text, .. } = &item.node.value {
+            let digits = text.strip_prefix('0').filter(|digits| digits.len() == 3);
+            let mode = digits.filter(|digits| digits.bytes().all(|b| matches!(b, b'0' | b'2' | b'4' | b'6')));
+            if let Some(mode) = mode.and_then(|digits| u32::from_str_radix(digits, 8).ok()) {
+                if mode & 0o600 == 0o600 {
+                    return Some(mode);
+                }
+            }
+        }
+        self.unexpected(item);
+        None
+    }
+
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&mut self, item: &Item<'_>, words: &[(&str, T)]) -> Option<T> {
         if let Value::Scalar { text, .. } = &item.node.value {
@@ -251,6 +277,15 @@ pub(super) fn whole(text: &str) -> Option<u64> {
     text.parse().ok()
 }
 
+/// A decimal number with at most three digits behind its point and none missing before it, as thousandths.
+fn per_mille(text: &str) -> Option<u16> {
+    let (before, behind) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = (1..=3).contains(&behind.len()) && behind.bytes().all(|b| b.is_ascii_digit());
+    let thousandths = format!("{behind:0<3}").parse::<u64>().ok().filter(|_| digits)?;
+    let share = whole(before)?.checked_mul(1_000)?.checked_add(thousandths)?;
+    u16::try_from(share).ok()
+}
+
 fn unknown(key: &str, section: &Section) -> String {
     let name = name_in(key);
     if name.len() < key.len() && section.key(name).is_some() {
@@ -260,5 +295,38 @@ fn unknown(key: &str, section: &Section) -> String {
     match nearest(name, names.clone()) {
         Some(meant) => format!("unknown key; did you mean {meant}?"),
         None => format!("unknown key; known here: {}", names.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_is_read_in_thousandths_without_rounding() {
+        for (text, share) in
+            [("0.98", 980), ("0.9", 900), ("0.001", 1), ("0", 0), ("1", 1_000), ("1.0", 1_000), ("65.535", 65_535)]
+        {
+            assert_eq!(per_mille(text), Some(share), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            ".9",
+            "1.",
+            "0.9800",
+            "00.9",
+            "-0.9",
+            "+0.9",
+            "0.+9",
+            "0.9 ",
+            "0,9",
+            "9e-1",
+            "0.9.0",
+            "65.536",
+            "99999999999999999999",
+        ] {
+            assert_eq!(per_mille(text), None, "{text}");
+        }
     }
 }

@@ -120,7 +120,8 @@ impl Keeper {
                 .refuse(&format!("{source} is empty or has no listeners any more, which only a restart accepts"));
         }
         if plan.runtime != self.runtime {
-            self.log.line(Level::Warning, format!("{source}: what changed in runtime takes effect at the next start"));
+            let what = "what changed in reporting or runtime takes effect at the next start";
+            self.log.line(Level::Warning, format!("{source}: {what}"));
         }
         if let Err(lines) = self.replace(plan, numbers, &source) {
             for line in lines {

@@ -81,7 +81,7 @@ impl View {
         self.now = self.now.max(event.at);
         match event.what {
             What::Connected { who, remote, callsign, .. } => {
-                let callsign = printable(&callsign);
+                let callsign = callsign.to_string();
                 self.sessions.insert(who.session, Session { client: who.client, callsign, remote: remote.to_string() });
             }
             What::Disconnected { who, .. } => {
@@ -160,17 +160,12 @@ impl View {
     }
 }
 
-/// Text of a client without what a terminal would obey.
-fn printable(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).trim_matches(['\0', ' ']).chars().filter(|c| !c.is_control()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use ragchew_core::id::{ListenerId, RfTg, StreamId};
     use ragchew_core::refusal::Refusal;
-    use ragchew_core::report::{SessionEnd, SessionTag, SubscriptionEnd, SubscriptionSource};
+    use ragchew_core::report::{SessionEnd, SessionTag, SubscriptionEnd, SubscriptionSource, Text};
 
     fn tag(session: u64) -> SessionTag {
         let client = ClientId(2_340_000 + session as u32);
@@ -180,7 +175,7 @@ mod tests {
     fn connected(session: u64, callsign: &[u8; 8]) -> What {
         let remote = ([192, 0, 2, 1], 62_031).into();
         let who = tag(session);
-        What::Connected { who, remote, callsign: *callsign, rx_hz: 0, tx_hz: 0, colour_code: 1, slots: b'3' }
+        What::Connected { who, remote, callsign: Text::new(callsign), rx_hz: 0, tx_hz: 0, colour_code: 1, slots: b'3' }
     }
 
     fn subscribed(session: u64, tg: u32) -> What {
@@ -197,7 +192,7 @@ mod tests {
         let mut view = View::default();
         view.names.insert(RadioId(2_345_001), "Ana".into());
         for (second, what) in events.iter().enumerate() {
-            view.apply(&ReportEvent { at: Wall(Span::secs(second as u64).0), what: *what });
+            view.apply(&ReportEvent { at: Wall(Span::secs(second as u64).0), retold: false, what: *what });
         }
         view
     }

@@ -2,7 +2,7 @@
 //! passphrase can take over. Source: `wire.md` 1.3, 1.4; S-001 to S-010, S-236, S-237.
 
 use super::Access;
-use super::session::{AccessSession, LoginState};
+use super::session::{About, AccessSession, LoginState};
 use super::settings::Settings;
 use super::strangers::Step;
 use crate::config::Listener;
@@ -29,6 +29,10 @@ impl Access {
         }
         if !self.strangers.may(Step::Challenge, client, path.remote, now) {
             return turn.refuse(Refusal::LoginRate);
+        }
+        if turn.shared.last_calls {
+            // As while the server stops: a client asks again, and then somebody else may answer.
+            return turn.refuse(Refusal::Draining);
         }
         if let Err(why) = self.admits(listener, client) {
             return self.refuse_login(turn, listener, path, client, why);
@@ -204,6 +208,7 @@ impl Access {
             key: None,
             options_bucket: Bucket::default(),
             settings: Settings::of(listener, client),
+            about: None,
         });
         let Some(session) = session else {
             return self.refuse_login(turn, listener, path, client, Refusal::ListenerFull);
@@ -217,25 +222,14 @@ impl Access {
     /// The session runs: routing learns of it, or of what changed.
     fn connect(&mut self, turn: &mut Turn<'_>, routing: &mut Routing, session: SessionRef, config: &ConfigView<'_>) {
         self.sessions.set_running(session);
-        let Some(record) = self.sessions.get(session) else { return };
+        let Some(record) = self.sessions.get_mut(session) else { return };
         let who = record.tag();
         let info = StationInfo { who, path: record.path, hears: heard_slots(config) };
-        turn.report(What::Connected {
-            who,
-            remote: record.path.remote,
-            callsign: padded(config.callsign()),
-            rx_hz: config.rx_frequency().unwrap_or(0),
-            tx_hz: config.tx_frequency().unwrap_or(0),
-            colour_code: config.colour_code().unwrap_or(0),
-            slots: config.slots().map_or(b'?', Slots::to_char),
-        });
-        turn.report(What::Software { who, software: padded(config.software()), package: padded(config.package()) });
-        turn.report(What::Described {
-            who,
-            callsign: padded(config.callsign()),
-            location: padded(config.location()),
-            description: padded(config.description()),
-        });
+        let former = record.about.take();
+        let mut about = Box::new(About::new(config, former.as_ref().map_or(turn.now.wall, |former| former.since)));
+        about.voided = former.and_then(|former| former.voided);
+        about.told(who, record.path.remote).into_iter().for_each(|what| turn.report(what));
+        record.about = Some(about);
         routing.attach(turn, session, info, &record.settings);
     }
 
@@ -262,10 +256,4 @@ fn heard_slots(config: &ConfigView<'_>) -> [bool; 2] {
         Some(Slots::Unspecified) | None => config.is_simplex(),
     };
     [!simplex, true]
-}
-
-fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
-    bytes
 }

@@ -9,6 +9,7 @@ pub(crate) mod settings;
 mod strangers;
 
 use crate::config::{Config, Listener};
+use crate::control::{ControlOutcome, ControlRefusal};
 use crate::id::{ClientId, ListenerId, RadioId};
 use crate::limits::{CLOSE_GRACE, OPTIONS_RATE, SESSION_TIMEOUT};
 use crate::net::Path;
@@ -198,6 +199,9 @@ impl Access {
                 record.options = Some(digest);
                 record.settings.apply(&options);
                 turn.report(options_event(record, options.voided));
+                if let Some(about) = &mut record.about {
+                    about.voided = Some(options.voided);
+                }
                 let asked = record.asked.take().unwrap_or_default();
                 record.asked = Some(Box::new(asked.then(options)));
                 routing.configure(turn, session, &record.settings);
@@ -328,10 +332,42 @@ impl Access {
     pub(crate) fn end(&mut self, turn: &mut Turn<'_>, routing: &mut Routing, session: SessionRef, cause: SessionEnd) {
         let Some(record) = self.sessions.remove(session) else { return };
         routing.detach(turn, session);
-        if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed) {
+        if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed | SessionEnd::Kicked) {
             self.farewell(turn, record.path, record.client);
         }
         turn.report(What::Disconnected { who: record.tag(), remote: record.path.remote, cause });
+    }
+
+    /// Sessions of a client, on one listener or on all.
+    pub(crate) fn sessions_of(
+        &self,
+        config: &Config,
+        client: ClientId,
+        listener: Option<ListenerId>,
+    ) -> Vec<SessionRef> {
+        let wanted = config.listeners.iter().filter(|one| listener.is_none_or(|listener| one.id == listener));
+        wanted.filter_map(|one| self.sessions.find(one.id, client)).collect()
+    }
+
+    /// An operator wants the sessions of a client closed.
+    pub(crate) fn kick(
+        &mut self,
+        turn: &mut Turn<'_>,
+        config: &Config,
+        routing: &mut Routing,
+        client: ClientId,
+        listener: Option<ListenerId>,
+    ) -> ControlOutcome {
+        let sessions = self.sessions_of(config, client, listener);
+        for &session in &sessions {
+            let Some(record) = self.sessions.get(session) else { continue };
+            turn.report(What::Kicked { who: record.tag() });
+            self.end(turn, routing, session, SessionEnd::Kicked);
+        }
+        match sessions.len() {
+            0 => ControlOutcome::Refused(ControlRefusal::NoSuchClient),
+            closed => ControlOutcome::Kicked(closed as u32),
+        }
     }
 
     /// Says MSTCL where it can do no harm: clients do not check the ID in it, so at an address where another session runs it
@@ -395,7 +431,7 @@ fn mark_of(key: TableKey) -> u64 {
     key.hash_bytes(&[b"whose digests are these"])
 }
 
-fn options_event(record: &session::AccessSession, voided: u16) -> What {
+pub(crate) fn options_event(record: &session::AccessSession, voided: u16) -> What {
     let count = |slot| record.settings.statics.iter().filter(|wanted| wanted.slot == slot).count() as u16;
     What::Options {
         who: record.tag(),

@@ -8,13 +8,15 @@ use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
 use crate::net::Path;
 use crate::rate::Bucket;
 use crate::refs::SessionRef;
-use crate::report::SessionTag;
+use crate::report::{SessionTag, Text, What};
 use crate::seed::Secrets;
 use crate::table::{Table, TableFull};
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
+use crate::wire::hbp::{ConfigView, Slots};
 use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
+use std::collections::BTreeMap;
 
 /// How far a login is. There is no state for a challenge: those are stateless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,71 @@ pub(crate) struct AccessSession {
     pub(crate) asked: Option<Box<Options>>,
     pub(crate) options_bucket: Bucket,
     pub(crate) settings: Settings,
+    /// What it said of itself, once it runs.
+    pub(crate) about: Option<Box<About>>,
+}
+
+/// What a client said of itself in its RPTC and when, for those who are told once more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct About {
+    /// Since when it runs.
+    pub(crate) since: Wall,
+    pub(crate) rx_hz: u32,
+    pub(crate) tx_hz: u32,
+    pub(crate) colour_code: u8,
+    pub(crate) slots: u8,
+    /// Items of its last OPTIONS that were not understood; none: it sent none.
+    pub(crate) voided: Option<u16>,
+    /// [`Said`] without its padding: ten thousand clients say little.
+    texts: Box<[u8]>,
+}
+
+/// The texts of an RPTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Said {
+    pub(crate) callsign: Text<8>,
+    pub(crate) software: Text<40>,
+    pub(crate) package: Text<40>,
+    pub(crate) location: Text<20>,
+    pub(crate) description: Text<19>,
+}
+
+impl About {
+    /// From a valid RPTC that came at `since`.
+    pub(crate) fn new(config: &ConfigView<'_>, since: Wall) -> Self {
+        let said = Said {
+            callsign: Text::new(config.callsign()),
+            software: Text::new(config.software()),
+            package: Text::new(config.package()),
+            location: Text::new(config.location()),
+            description: Text::new(config.description()),
+        };
+        Self {
+            since,
+            rx_hz: config.rx_frequency().unwrap_or(0),
+            tx_hz: config.tx_frequency().unwrap_or(0),
+            colour_code: config.colour_code().unwrap_or(0),
+            slots: config.slots().map_or(b'?', Slots::to_char),
+            voided: None,
+            // Writing to memory does not fail.
+            texts: postcard::to_allocvec(&said).unwrap_or_default().into(),
+        }
+    }
+
+    fn said(&self) -> Said {
+        postcard::from_bytes(&self.texts).unwrap_or_default()
+    }
+
+    /// What events tell of it, in their order.
+    pub(crate) fn told(&self, who: SessionTag, remote: SocketAddr) -> [What; 3] {
+        let Said { callsign, software, package, location, description } = self.said();
+        let (rx_hz, tx_hz, colour_code, slots) = (self.rx_hz, self.tx_hz, self.colour_code, self.slots);
+        [
+            What::Connected { who, remote, callsign, rx_hz, tx_hz, colour_code, slots },
+            What::Software { who, software, package },
+            What::Described { who, callsign, location, description },
+        ]
+    }
 }
 
 impl AccessSession {
@@ -81,6 +148,8 @@ impl AccessSession {
 pub(crate) struct Sessions {
     records: SlotMap<SessionRef, AccessSession>,
     by_client: Table<(ListenerId, ClientId), SessionRef>,
+    /// In the order of their logins; no packet asks it.
+    by_number: BTreeMap<SessionNo, SessionRef>,
     /// How many sessions run at an address, and the newest of them: no MSTNAK may go there.
     live: Table<SocketAddr, (u32, SessionRef)>,
     /// Sessions by listener number.
@@ -93,6 +162,7 @@ impl Sessions {
         Self {
             records: SlotMap::with_key(),
             by_client: Table::new(secrets.table_key(b"sessions"), MAX_SESSIONS),
+            by_number: BTreeMap::new(),
             live: Table::new(secrets.table_key(b"live addresses"), MAX_SESSIONS),
             per_listener: Vec::new(),
             running: 0,
@@ -151,7 +221,9 @@ impl Sessions {
         if let Some(count) = self.per_listener.get_mut(at) {
             *count += 1;
         }
+        let number = session.number;
         let session = self.records.insert(session);
+        self.by_number.insert(number, session);
         self.by_client.insert((listener, client), session).ok()?;
         Some(session)
     }
@@ -175,6 +247,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, session: SessionRef) -> Option<AccessSession> {
         let record = self.records.remove(session)?;
         self.by_client.remove(&(record.listener, record.client));
+        self.by_number.remove(&record.number);
         if let Some(count) = self.per_listener.get_mut(usize::from(record.listener.0)) {
             *count = count.saturating_sub(1);
         }
@@ -194,9 +267,12 @@ impl Sessions {
 
     /// Every session, in the order of their logins. Not that of their places: a restored table gives those out otherwise.
     pub(crate) fn refs(&self) -> Vec<SessionRef> {
-        let mut refs: Vec<_> = self.records.iter().map(|(session, record)| (record.number, session)).collect();
-        refs.sort_unstable();
-        refs.into_iter().map(|(_, session)| session).collect()
+        self.by_number.values().copied().collect()
+    }
+
+    /// The first session of this number or a later one.
+    pub(crate) fn from(&self, number: SessionNo) -> Option<(SessionNo, SessionRef)> {
+        self.by_number.range(number..).next().map(|(&number, &session)| (number, session))
     }
 
     /// Gives the tables of a snapshot their keys.
@@ -250,6 +326,7 @@ mod tests {
             asked: None,
             options_bucket: Bucket::default(),
             settings: Settings::of(&listener, ClientId(client)),
+            about: None,
         }
     }
 

@@ -57,7 +57,8 @@ impl Routing {
         let rf_tg = RfTg(frame.destination_raw());
         let meaning = self.meaning(session, frame.slot(), rf_tg);
         let conference = meaning.conference(rf_tg);
-        let checked = admitted(listener, frame, conference)
+        let checked = may_begin(turn)
+            .and_then(|()| admitted(listener, frame, conference))
             .and_then(|()| self.line_is_free(turn, session, frame))
             .and_then(|()| self.claim(turn, session, frame, conference));
         if let Err(why) = checked {
@@ -160,6 +161,7 @@ impl Routing {
                 Route::Nowhere(why) => Destination::Nowhere(why),
             },
         };
+        let late_entry = frame.kind() != FrameKind::VoiceHeader;
         let call = self.calls.insert(Call {
             tag,
             session,
@@ -169,6 +171,8 @@ impl Routing {
             subscription,
             joins: joins.filter(|_| waits),
             started: now,
+            began: turn.now.wall,
+            late_entry,
             last: now,
             too_long: false,
             progress: Progress::new(now),
@@ -180,7 +184,7 @@ impl Routing {
         }
         self.stations.get_mut(session)?.line_mut(slot).speaking = Some(call);
         turn.due(self.calls.get(call)?.deadline(), Due::Call(call));
-        turn.report(What::CallStarted { call: tag, late_entry: frame.kind() != FrameKind::VoiceHeader });
+        turn.report(What::CallStarted { call: tag, late_entry });
         Some(call)
     }
 
@@ -272,6 +276,11 @@ fn carried(frame: &DmrdView<'_>) -> Result<(), Refusal> {
         return Err(Refusal::DataCall);
     }
     if frame.is_unit() { Err(Refusal::UnitCall) } else { Ok(()) }
+}
+
+/// Whether new calls are taken at all.
+fn may_begin(turn: &Turn<'_>) -> Result<(), Refusal> {
+    if turn.shared.last_calls { Err(Refusal::Draining) } else { Ok(()) }
 }
 
 /// Whether the listener's lists admit speaker and talkgroup; of a mapped talkgroup both numbers.

@@ -5,12 +5,13 @@ use super::Routing;
 use super::station::Feed;
 use crate::access::options::Wanted;
 use crate::access::settings::Settings;
+use crate::control::{ControlOutcome, ControlRefusal};
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::{MAX_USER_ACTIVATED, STREAM_TIMEOUT, SUBSCRIPTION_LOOK};
 use crate::refs::{SessionRef, SubscriptionRef};
 use crate::refusal::Refusal;
 use crate::report::{SubscriptionEnd, SubscriptionSource, What};
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 use crate::turn::{Due, Turn};
 
 /// Talkgroup of dialled conferences on RF.
@@ -167,6 +168,35 @@ impl Routing {
         }
     }
 
+    /// An operator wants talkgroups dropped that these sessions keyed up.
+    pub(crate) fn unlink(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sessions: &[SessionRef],
+        slot: Option<Slot>,
+        rf_tg: Option<RfTg>,
+    ) -> ControlOutcome {
+        let mut dropped = 0;
+        for (&session, line) in sessions.iter().flat_map(|session| Slot::BOTH.map(|slot| (session, slot))) {
+            for subscription in self.subscriptions.of_line(session, line).to_vec() {
+                let wanted = self.subscriptions.get(subscription).is_some_and(|record| {
+                    record.source == SubscriptionSource::UserActivated
+                        && slot.is_none_or(|slot| slot == record.slot)
+                        && rf_tg.is_none_or(|rf_tg| rf_tg == record.rf_tg)
+                });
+                if wanted {
+                    self.drop_subscription(turn, subscription, SubscriptionEnd::Unlinked);
+                    dropped += 1;
+                }
+            }
+        }
+        match (sessions, dropped) {
+            ([], _) => ControlOutcome::Refused(ControlRefusal::NoSuchClient),
+            (_, 0) => ControlOutcome::Refused(ControlRefusal::NoSuchTalkgroup),
+            _ => ControlOutcome::Unlinked(dropped),
+        }
+    }
+
     fn suspend(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {
         if self.subscriptions.get(subscription).is_some_and(|record| record.is_active()) {
             self.stop_feed(turn, subscription);
@@ -256,15 +286,38 @@ impl Routing {
     }
 
     fn report_begin(&self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {
-        let Some(record) = self.subscriptions.get(subscription) else { return };
-        let Some(station) = self.stations.get(record.session) else { return };
-        turn.report(What::Subscribed {
-            who: station.info.who,
-            slot: record.slot,
-            rf_tg: record.rf_tg,
-            conference: record.conference_tg,
-            source: record.source,
-        });
+        if let Some(what) = self.told(subscription) {
+            turn.report(what);
+        }
+    }
+
+    /// How events tell of a subscription.
+    fn told(&self, subscription: SubscriptionRef) -> Option<What> {
+        let record = self.subscriptions.get(subscription)?;
+        let who = self.stations.get(record.session)?.info.who;
+        let (slot, rf_tg, conference, source) = (record.slot, record.rf_tg, record.conference_tg, record.source);
+        Some(What::Subscribed { who, slot, rf_tg, conference, source })
+    }
+
+    /// Subscriptions of a line, paused ones included.
+    pub(crate) fn subscriptions_of(&self, session: SessionRef, slot: Slot) -> u32 {
+        self.subscriptions.of_line(session, slot).len() as u32
+    }
+
+    /// One of them as events tell of it; none while it is paused.
+    pub(crate) fn subscription_of(&self, session: SessionRef, slot: Slot, at: u32) -> Option<What> {
+        let &subscription = self.subscriptions.of_line(session, slot).get(at as usize)?;
+        self.subscriptions.get(subscription).filter(|record| record.is_active())?;
+        self.told(subscription)
+    }
+
+    /// The calls of a client that are on the air, and since when.
+    pub(crate) fn calls_of(&self, session: SessionRef) -> impl Iterator<Item = (Wall, What)> {
+        let station = self.stations.get(session);
+        let calls = Slot::BOTH.into_iter().filter_map(move |slot| self.calls.get(station?.line(slot).speaking?));
+        // The end of one that was too long has been told.
+        let on_air = calls.filter(|call| !call.too_long);
+        on_air.map(|call| (call.began, What::CallStarted { call: call.tag, late_entry: call.late_entry }))
     }
 
     fn report_end(&self, turn: &mut Turn<'_>, subscription: SubscriptionRef, cause: SubscriptionEnd) {

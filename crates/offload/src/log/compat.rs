@@ -44,12 +44,12 @@ fn session(what: &What, names: &Names) -> Option<Said> {
             said(who.listener, format!("Peer {} has completed the login exchange successfully", who.client))
         }
         What::Described { who, description, .. } => {
-            let text = names.session(who.session);
-            let (package, software) = (plain(&text.package), plain(&text.software));
+            let text = names.software(who.session);
+            let (package, software) = (plain(text.package.as_bytes()), plain(text.software.as_bytes()));
             let line = format!(
                 "{} has sent repeater configuration, Package ID: {package}, Software ID: {software}, Desc: {}",
                 peer(names, who),
-                plain(description)
+                plain(description.as_bytes())
             );
             said(who.listener, line)
         }
@@ -68,6 +68,7 @@ fn session(what: &What, names: &Names) -> Option<Said> {
             Some((Level::Warning, names.listener(who.listener), line))
         }
         What::Disconnected { who, cause, .. } => said(who.listener, disconnected(names, who, *cause)),
+        What::Kicked { who } => said(who.listener, format!("{} is disconnected by an operator", peer(names, who))),
         What::Moved { who, from, to } => said(who.listener, format!("{} moved from {from} to {to}", peer(names, who))),
         _ => None,
     }
@@ -81,6 +82,7 @@ fn disconnected(names: &Names, who: &SessionTag, cause: SessionEnd) -> String {
         SessionEnd::LoggedInAgain => format!("Peer {callsign} ({client}) logged in again and is being removed"),
         SessionEnd::Refused => format!("Peer {callsign} ({client}) sent a configuration that could not be taken"),
         SessionEnd::Removed => format!("Peer {callsign} ({client}) is no longer admitted and is being removed"),
+        SessionEnd::Kicked => format!("Peer {callsign} ({client}) was disconnected by an operator"),
         SessionEnd::Drained => format!("De-Registration sent to Peer: {callsign} ({client})"),
     }
 }
@@ -169,7 +171,7 @@ fn peer(names: &Names, who: &SessionTag) -> String {
 
 /// A callsign as those servers print it: eight bytes, padded with blanks.
 fn callsign(names: &Names, who: &SessionTag) -> String {
-    python_bytes(&names.session(who.session).callsign.map(|b| if b == 0 { b' ' } else { b }))
+    python_bytes(&names.callsign(who.session).as_bytes().map(|b| if b == 0 { b' ' } else { b }))
 }
 
 /// `b'…'`, with everything but printable ASCII escaped.

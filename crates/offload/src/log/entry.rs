@@ -67,6 +67,14 @@ pub struct Entry {
 
 /// The line of an event, without a line break; none when the form has no line for it.
 pub fn render(event: &ReportEvent, names: &Names, format: Format) -> Option<String> {
+    // What is told once more was in the log at its time.
+    let again = matches!(
+        event.what,
+        What::Retold { .. } | What::Gone { .. } | What::ResyncBegan { .. } | What::ResyncEnded { .. }
+    );
+    if event.retold || again {
+        return None;
+    }
     match format {
         Format::Compat => compat::event(event, names),
         Format::Text => Some(entry(event, names).text(event.at)),
@@ -159,9 +167,9 @@ impl Draft<'_> {
     }
 
     fn who(self, who: &SessionTag) -> Self {
-        let callsign = self.names.session(who.session).callsign;
+        let callsign = self.names.callsign(who.session);
         let draft = self.with("peer", who.client.0).with("session", who.session.0);
-        if callsign[0] == 0 { draft } else { draft.with("callsign", client_text(&callsign)) }
+        if callsign.as_bytes()[0] == 0 { draft } else { draft.with("callsign", client_text(callsign.as_bytes())) }
     }
 
     fn slot_tg(self, slot: Slot, tg: u32) -> Self {
@@ -198,6 +206,9 @@ fn entry(event: &ReportEvent, names: &Names) -> Entry {
         | What::Software { .. }
         | What::Described { .. }
         | What::Disconnected { .. }
+        | What::Kicked { .. }
+        | What::Retold { .. }
+        | What::Gone { .. }
         | What::Moved { .. } => session_entry(&event.what, draft),
         What::Options { .. } | What::OptionsRefused { .. } | What::Subscribed { .. } | What::Unsubscribed { .. } => {
             subscription_entry(&event.what, draft)
@@ -206,6 +217,8 @@ fn entry(event: &ReportEvent, names: &Names) -> Entry {
         | What::CallEnded { .. }
         | What::CallRefused { .. }
         | What::EchoStarted { .. }
+        | What::ResyncBegan { .. }
+        | What::ResyncEnded { .. }
         | What::Reloaded { .. } => call_entry(&event.what, draft),
     }
 }
@@ -240,13 +253,13 @@ fn session_entry(what: &What, draft: Draft<'_>) -> Entry {
             .end(on(who.listener), Level::Info, "connected", "has sent repeater configuration"),
         What::Software { who, software, package } => draft
             .who(who)
-            .with("software", client_text(software))
-            .with("package", client_text(package))
+            .with("software", client_text(software.as_bytes()))
+            .with("package", client_text(package.as_bytes()))
             .end(on(who.listener), Level::Info, "software", "Repeater software"),
         What::Described { who, location, description, .. } => draft
             .who(who)
-            .with("location", client_text(location))
-            .with("description", client_text(description))
+            .with("location", client_text(location.as_bytes()))
+            .with("description", client_text(description.as_bytes()))
             .end(on(who.listener), Level::Info, "described", "Repeater description"),
         What::Disconnected { who, remote, cause } => {
             let (name, marker, level) = session_end(*cause);
@@ -256,6 +269,9 @@ fn session_entry(what: &What, draft: Draft<'_>) -> Entry {
                 "disconnected",
                 marker,
             )
+        }
+        What::Kicked { who } => {
+            draft.who(who).end(on(who.listener), Level::Info, "kicked", "Repeater is disconnected by an operator")
         }
         What::Moved { who, from, to } => draft.who(who).with("from", from.to_string()).with("to", to.to_string()).end(
             on(who.listener),

@@ -3,28 +3,23 @@
 
 use ragchew_core::id::{ListenerId, SessionNo};
 use ragchew_core::limits::MAX_SESSIONS;
-use ragchew_core::report::{ReportEvent, What};
+use ragchew_core::report::{ReportEvent, SessionTag, Text, What};
 use std::collections::HashMap;
 
 /// Names by number.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     listeners: HashMap<ListenerId, String>,
-    sessions: HashMap<SessionNo, SessionText>,
+    callsigns: HashMap<SessionNo, Text<8>>,
+    /// What the session that told it last runs: the line that shows it comes right behind.
+    software: Option<(SessionNo, Software)>,
 }
 
-/// What a session said of itself; padded with NUL as it came.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SessionText {
-    pub(super) callsign: [u8; 8],
-    pub(super) software: [u8; 40],
-    pub(super) package: [u8; 40],
-}
-
-impl Default for SessionText {
-    fn default() -> Self {
-        Self { callsign: [0; 8], software: [0; 40], package: [0; 40] }
-    }
+/// What a client runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Software {
+    pub(super) software: Text<40>,
+    pub(super) package: Text<40>,
 }
 
 impl Names {
@@ -43,10 +38,14 @@ impl Names {
     pub fn learn(&mut self, event: &ReportEvent) {
         match event.what {
             What::Connected { who, callsign, .. } | What::Described { who, callsign, .. } => {
-                self.session_mut(who.session, |text| text.callsign = callsign);
+                // Ends of sessions can be lost in a full queue; starting over costs a few callsigns in later lines.
+                if self.callsigns.len() >= 2 * MAX_SESSIONS && !self.callsigns.contains_key(&who.session) {
+                    self.callsigns.clear();
+                }
+                self.callsigns.insert(who.session, callsign);
             }
             What::Software { who, software, package } => {
-                self.session_mut(who.session, |text| (text.software, text.package) = (software, package));
+                self.software = Some((who.session, Software { software, package }));
             }
             _ => {}
         }
@@ -54,20 +53,19 @@ impl Names {
 
     /// Forgets the session that an event ends. To be called after the event was rendered.
     pub fn forget(&mut self, event: &ReportEvent) {
-        if let What::Disconnected { who, .. } = event.what {
-            self.sessions.remove(&who.session);
+        match event.what {
+            What::Disconnected { who: SessionTag { session, .. }, .. } | What::Gone { session } => {
+                self.callsigns.remove(&session);
+            }
+            _ => {}
         }
     }
 
-    pub(super) fn session(&self, session: SessionNo) -> SessionText {
-        self.sessions.get(&session).copied().unwrap_or_default()
+    pub(super) fn callsign(&self, session: SessionNo) -> Text<8> {
+        self.callsigns.get(&session).copied().unwrap_or_default()
     }
 
-    fn session_mut(&mut self, session: SessionNo, change: impl FnOnce(&mut SessionText)) {
-        // Ends of sessions can be lost in a full queue; starting over costs a few callsigns in later lines.
-        if self.sessions.len() >= 2 * MAX_SESSIONS && !self.sessions.contains_key(&session) {
-            self.sessions.clear();
-        }
-        change(self.sessions.entry(session).or_default());
+    pub(super) fn software(&self, session: SessionNo) -> Software {
+        self.software.filter(|(of, _)| *of == session).map(|(_, software)| software).unwrap_or_default()
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use ragchew_core::id::{CallNo, ClientId, ConferenceTg, ListenerId, RadioId, RfTg, SessionNo, Slot, StreamId};
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{
-    CallEnd, CallTag, Destination, SessionEnd, SessionTag, SubscriptionEnd, SubscriptionSource, What,
+    CallEnd, CallTag, Destination, SessionEnd, SessionTag, SubscriptionEnd, SubscriptionSource, Text, What,
 };
 use ragchew_core::time::Span;
 use std::net::SocketAddr;
@@ -17,23 +17,21 @@ fn remote() -> SocketAddr {
     ([127, 0, 0, 1], 34_159).into()
 }
 
-fn padded<const N: usize>(text: &str) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes[..text.len()].copy_from_slice(text.as_bytes());
-    bytes
+fn padded<const N: usize>(text: &str) -> Text<N> {
+    Text::new(text.as_bytes())
 }
 
 fn names() -> Names {
     let mut names = Names::default();
     names.set_listeners([(ListenerId(0), "SYSTEM-0".to_owned())]);
     for what in [connected("M0TST"), software()] {
-        names.learn(&ReportEvent { at: AT, what });
+        names.learn(&ReportEvent { at: AT, retold: false, what });
     }
     names
 }
 
 fn line(what: What, format: Format) -> String {
-    render(&ReportEvent { at: AT, what }, &names(), format).unwrap_or_default()
+    render(&ReportEvent { at: AT, retold: false, what }, &names(), format).unwrap_or_default()
 }
 
 /// The compat line without level and time, when both are as they should be.
@@ -212,7 +210,7 @@ fn what_a_client_sends_cannot_forge_or_break_a_line() {
     let hidden = What::Described {
         who: WHO,
         callsign: padded("M0TST"),
-        location: [0xff; 20],
+        location: Text::new(&[0xff; 20]),
         description: padded("a\u{202e}b"),
     };
     let shown = text(hidden);
@@ -229,9 +227,11 @@ fn names_of_listeners_follow_the_configuration_and_sessions_are_forgotten_at_the
     assert_eq!(names.listener(ListenerId(2)), "listener-2");
     names.forget(&ReportEvent {
         at: AT,
+        retold: false,
         what: What::Disconnected { who: WHO, remote: remote(), cause: SessionEnd::Closed },
     });
-    let event = ReportEvent { at: AT, what: What::OptionsRefused { who: WHO, why: Refusal::OptionsKey } };
+    let event =
+        ReportEvent { at: AT, retold: false, what: What::OptionsRefused { who: WHO, why: Refusal::OptionsKey } };
     let line = render(&event, &names, Format::Text).unwrap();
     assert!(!line.contains("M0TST"), "{line}");
 }

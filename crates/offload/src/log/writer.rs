@@ -4,7 +4,7 @@
 use super::names::Names;
 use super::{Format, Level, LogItem, LogSender, Shared, render, render_line, wall};
 use crate::limits::{LOG_BUFFER, LOG_CAPACITY, LOG_IDLE};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -64,22 +64,28 @@ impl Ending {
 type Sink = Box<dyn Write + Send>;
 
 impl LogWriter {
-    /// Opens the output and starts the thread. The first line that the output refuses is told on standard error.
+    /// Opens the output and starts the thread. The first line that the output refuses is told on standard error. Each line
+    /// goes to `tail` too, as long as there is room there.
     ///
     /// # Errors
     /// The file cannot be opened, or the thread not be started.
-    pub fn start(output: &Output, format: Format, names: Names) -> io::Result<(Self, LogSender)> {
+    pub fn start(
+        output: &Output,
+        format: Format,
+        names: Names,
+        tail: Option<Sender<String>>,
+    ) -> io::Result<(Self, LogSender)> {
         let (sink, path): (Sink, _) = match output {
             // Past the buffer of the standard library, so that what could not be written is known.
             Output::Stdout => (Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)), None),
             Output::File(path) => (Box::new(open(path)?), Some(path.clone())),
         };
-        Self::start_with(sink, Box::new(io::stderr()), path, format, names, LOG_CAPACITY)
+        Self::start_with(sink, (Box::new(io::stderr()), tail), path, format, names, LOG_CAPACITY)
     }
 
     fn start_with(
         sink: Sink,
-        complaints: Sink,
+        (complaints, tail): (Sink, Option<Sender<String>>),
         path: Option<PathBuf>,
         format: Format,
         names: Names,
@@ -88,7 +94,7 @@ impl LogWriter {
         let (items, queue) = bounded(capacity);
         let (end, ended) = bounded::<()>(1);
         let shared = Arc::new(Shared::default());
-        let lines = Lines { sink, waiting: Vec::new(), unwritten: 0, complaints: Some(complaints), format };
+        let lines = Lines { sink, waiting: Vec::new(), unwritten: 0, complaints: Some(complaints), tail, format };
         let mut scribe = Scribe { lines, path, names, shared: Arc::clone(&shared) };
         thread::Builder::new().name("log".to_owned()).spawn(move || {
             scribe.run(&queue);
@@ -121,12 +127,18 @@ struct Lines {
     unwritten: u64,
     /// Where the first failure is told.
     complaints: Option<Sink>,
+    /// For those who follow the log; never waited for.
+    tail: Option<Sender<String>>,
     format: Format,
 }
 
 impl Lines {
     /// Adds a line; what the output refuses is counted and said once it takes lines again.
     fn write(&mut self, line: &str) {
+        if let Some(tail) = &self.tail {
+            // Who follows too slowly misses lines, and the file has them.
+            let _ = tail.try_send(line.to_owned());
+        }
         if self.unwritten > 0 {
             if !self.own_line(&format!("{} log lines could not be written", self.unwritten)) {
                 self.unwritten += 1;
@@ -313,7 +325,14 @@ mod tests {
 
     fn lines(disk: &Disk, errors: &Disk) -> Lines {
         let complaints: Option<Sink> = Some(Box::new(errors.clone()));
-        Lines { sink: Box::new(disk.clone()), waiting: Vec::new(), unwritten: 0, complaints, format: Format::Text }
+        Lines {
+            sink: Box::new(disk.clone()),
+            waiting: Vec::new(),
+            unwritten: 0,
+            complaints,
+            tail: None,
+            format: Format::Text,
+        }
     }
 
     fn endless() -> Disk {
@@ -326,7 +345,8 @@ mod tests {
     fn an_output_that_takes_nothing_is_told_once_at_once_and_counted_at_the_end() {
         let errors = endless();
         let (sink, complaints) = (Box::new(Disk::default()), Box::new(errors.clone()));
-        let (writer, log) = LogWriter::start_with(sink, complaints, None, Format::Text, Names::default(), 64).unwrap();
+        let (writer, log) =
+            LogWriter::start_with(sink, (complaints, None), None, Format::Text, Names::default(), 64).unwrap();
         (0..3).for_each(|n| log.line(Level::Info, format!("line {n}")));
         let ending = writer.finish(PATIENCE);
         assert_eq!(ending, Ending { unwritten: 3, ..IN_ORDER });
@@ -396,7 +416,7 @@ mod tests {
         let (taken, seen) = mpsc::channel();
         let gate = Box::new(Gate { allowed, taken });
         let (writer, log) =
-            LogWriter::start_with(gate, Box::new(io::sink()), None, Format::Text, Names::default(), 4).unwrap();
+            LogWriter::start_with(gate, (Box::new(io::sink()), None), None, Format::Text, Names::default(), 4).unwrap();
         for n in 0..20 {
             log.line(Level::Info, format!("line {n}"));
         }
@@ -415,7 +435,8 @@ mod tests {
     fn a_rotated_file_is_opened_again_and_nothing_is_lost_in_between() {
         let dir = scratch("rotate");
         let (path, rotated) = (dir.join("ragchew.log"), dir.join("ragchew.log.1"));
-        let (writer, log) = LogWriter::start(&Output::File(path.clone()), Format::Text, Names::default()).unwrap();
+        let (writer, log) =
+            LogWriter::start(&Output::File(path.clone()), Format::Text, Names::default(), None).unwrap();
         log.line(Level::Info, "before");
         fs::rename(&path, &rotated).unwrap();
         log.send(LogItem::Reopen);
@@ -430,7 +451,8 @@ mod tests {
     fn the_flag_that_a_signal_sets_opens_the_file_again_too() {
         let dir = scratch("flag");
         let (path, rotated) = (dir.join("ragchew.log"), dir.join("ragchew.log.1"));
-        let (writer, log) = LogWriter::start(&Output::File(path.clone()), Format::Text, Names::default()).unwrap();
+        let (writer, log) =
+            LogWriter::start(&Output::File(path.clone()), Format::Text, Names::default(), None).unwrap();
         fs::rename(&path, &rotated).unwrap();
         log.reopen_flag().store(true, Ordering::Release);
         log.line(Level::Info, "after");
@@ -442,6 +464,6 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_opened_is_an_error_at_the_start() {
         let output = Output::File("/nonexistent/ragchew.log".into());
-        assert!(LogWriter::start(&output, Format::Text, Names::default()).is_err());
+        assert!(LogWriter::start(&output, Format::Text, Names::default(), None).is_err());
     }
 }

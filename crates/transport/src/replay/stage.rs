@@ -190,7 +190,7 @@ impl<'s, 'c> Stage<'s, 'c> {
             let (remote, step) = match event.what {
                 What::LoginStarted { remote, .. } => (remote, Login::Challenged),
                 What::Authenticated { remote, .. } => (remote, Login::Authenticated),
-                What::Connected { remote, callsign, .. } => (remote, Login::Running(printable(&callsign))),
+                What::Connected { remote, callsign, .. } => (remote, Login::Running(printable(callsign.as_bytes()))),
                 What::LoginRefused { remote, why, .. } => (remote, Login::Refused(why)),
                 What::Disconnected { remote, cause, .. } => (remote, Login::Ended(name_of(cause))),
                 _ => continue,
@@ -281,6 +281,7 @@ fn name_of(cause: SessionEnd) -> &'static str {
         SessionEnd::LoggedInAgain => "logged in again",
         SessionEnd::Refused => "refused",
         SessionEnd::Removed => "removed",
+        SessionEnd::Kicked => "closed by an operator",
         SessionEnd::Drained => "drained",
     }
 }

@@ -6,7 +6,7 @@ use crate::setup::{Listener, Setup, admits};
 use ragchew_core::id::{ClientId, ConferenceTg, ListenerId};
 use ragchew_core::net::Path;
 use ragchew_core::refusal::Refusal;
-use ragchew_core::report::{SessionEnd, What};
+use ragchew_core::report::{SessionEnd, Text, What};
 use sha2::{Digest, Sha256};
 
 const PROBE: u32 = u32::MAX;
@@ -15,11 +15,11 @@ fn same_endpoint(a: &Path, b: &Path) -> bool {
     a.socket == b.socket && a.remote == b.remote
 }
 
-fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
+fn padded<const N: usize>(text: &[u8]) -> Text<N> {
     let end = text.iter().rposition(|&b| b != b' ' && b != 0).map_or(0, |at| at + 1);
     let mut bytes = [0; N];
     bytes[..end].copy_from_slice(&text[..end]);
-    bytes
+    Text::new(&bytes)
 }
 
 fn decimal(text: &[u8]) -> u32 {
