@@ -146,9 +146,10 @@ impl Effects {
         self.drained = false;
     }
 
-    /// Forgets events and replaced tables, for who wants to know only what several inputs send.
+    /// Forgets events, answers and replaced tables, for who wants to know only what several inputs send.
     pub fn keep_transmits_only(&mut self) {
         self.events.clear();
+        self.replies.clear();
         self.retired.clear();
     }
 
@@ -220,7 +221,7 @@ mod tests {
         let mut effects = Effects::default();
         let frame = effects.push_frame([7; FRAME_LEN]);
         effects.push_voice(path, frame, ClientId(5), Slot::One);
-        effects.push_event(ReportEvent { at: Wall(0), what: What::Reloaded { kept: 0, closed: 0 } });
+        effects.push_event(ReportEvent { at: Wall(0), retold: false, what: What::Reloaded { kept: 0, closed: 0 } });
         effects.push_retired(Box::default());
         effects.keep_transmits_only();
         assert!(effects.events().is_empty() && effects.take_retired().is_empty());

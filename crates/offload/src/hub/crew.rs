@@ -6,7 +6,9 @@ use crate::event::{Health, QueueName, Told, Trouble};
 use crate::limits::{MAX_TOLD, REAP_AGAIN, WINDOW};
 use crate::log::Level;
 use crate::queue::Queue;
-use crate::supervise::{Action, Ending, Group, Input, Numbers, Refused, RestartPolicy, State, Status, Supervisor, WorkerName};
+use crate::supervise::{
+    Action, Ending, Group, Input, Numbers, Refused, RestartPolicy, State, Status, Supervisor, WorkerName,
+};
 use crate::worker::{
     Answer, Ask, Begin, FromWorker, Host, PROTOCOL, Placement, RequestNo, SqlSettings, ToWorker, Workshop,
 };
@@ -372,7 +374,9 @@ impl Crew {
                     self.news.push(News::Health(health));
                 }
             }
-            FromWorker::Answer(no, answer) if no.0 >= CHECKS => self.checked(now, registry, at, incarnation, no, answer),
+            FromWorker::Answer(no, answer) if no.0 >= CHECKS => {
+                self.checked(now, registry, at, incarnation, no, answer)
+            }
             FromWorker::Answer(no, answer) => self.news.push(News::Answer(worker, no, answer)),
             FromWorker::Trouble { trouble, detail } => {
                 let text = format!("(REPORT) {worker}: {}: {detail}; {}", trouble.text(), trouble.cure());
@@ -405,7 +409,9 @@ impl Crew {
         answer: Result<Answer, String>,
     ) {
         let Some(member) = self.members.get_mut(at) else { return };
-        let (Some(_), Ok(Answer::Vitals(vitals))) = (member.check.take_if(|check| *check == no), answer) else { return };
+        let (Some(_), Ok(Answer::Vitals(vitals))) = (member.check.take_if(|check| *check == no), answer) else {
+            return;
+        };
         // A thread's memory is that of the whole server.
         let limit = if member.plan.placement == Placement::Process { member.plan.memory } else { 0 };
         let worker = member.plan.role;

@@ -16,7 +16,9 @@ pub use outside::{Bell, Busy, Figures, Heard, Outside, Reloaded};
 
 use crate::desk::{Desk, PerfRow};
 use crate::event::{Health, QueueName, Told};
-use crate::limits::{EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK};
+use crate::limits::{
+    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK,
+};
 use crate::log::{Level, LogItem, LogSender};
 use crate::picture::{Picture, Place};
 use crate::supervise::Numbers;
@@ -419,4 +421,3 @@ impl Hub {
         }
     }
 }
-

@@ -415,7 +415,8 @@ impl Office {
             }
             News::Rolled(None) => around.log.line(Level::Info, "(REPORT) every worker was restarted"),
             News::Rolled(Some(worker)) => {
-                let line = format!("(REPORT) the restart of the workers stopped at {worker}, which does not come up again");
+                let line =
+                    format!("(REPORT) the restart of the workers stopped at {worker}, which does not come up again");
                 around.log.line(Level::Error, line);
             }
             News::Refused(worker, why) => {

@@ -17,7 +17,10 @@ pub(crate) fn line(health: &Health) -> (Level, String) {
                 Class::State => "samples are left out and states put off until there is room",
                 Class::Edge => "even calls are not recorded any more",
             };
-            (Level::Warning, format!("(REPORT) the queue {} is filling up: {what}; calls are not touched", name(*queue)))
+            (
+                Level::Warning,
+                format!("(REPORT) the queue {} is filling up: {what}; calls are not touched", name(*queue)),
+            )
         }
         Health::QueueRecovered { queue, refused: [samples, states, edges] } => (
             Level::Info,
@@ -39,7 +42,9 @@ pub(crate) fn line(health: &Health) -> (Level, String) {
             };
             let how = ending.map(|ending| format!(" ({})", ended(ending))).unwrap_or_default();
             let cure = match state {
-                State::Broken => format!("; it stays down until `ragchew ctl workers start {worker}`: {}", worker.loss()),
+                State::Broken => {
+                    format!("; it stays down until `ragchew ctl workers start {worker}`: {}", worker.loss())
+                }
                 State::Failed => format!("; it is started again: meanwhile {}", worker.loss()),
                 _ => String::new(),
             };
