@@ -53,6 +53,12 @@ pub enum Command {
     /// log. SIGUSR2 opens the log file again after it was rotated.
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// Work for a running server; only the server itself starts this
+    #[command(hide = true)]
+    Worker {
+        /// What to do
+        role: String,
+    },
     /// Check the configuration and say what would run, without starting or changing anything
     ///
     /// Every error and warning is one line, `FILE:LINE:COLUMN: KEY: MESSAGE`, in the order of the file.

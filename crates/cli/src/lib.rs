@@ -52,9 +52,17 @@ pub fn execute(args: &Args) -> ExitCode {
         Some(Command::Replay(replay)) => replay::run(args.config.as_deref(), replay),
         Some(Command::Demo(demo)) => demo::demo(demo).into(),
         Some(Command::Decode(args)) => decode::run(args),
+        Some(Command::Worker { .. }) => worker(),
         Some(Command::Run(run)) => run::run(args, run).into(),
         None => run::run(args, &RunArgs::default()).into(),
     }
+}
+
+/// Works for the server at the other end of standard input, which says what to do; the name on the command line is for
+/// whoever looks at the processes.
+fn worker() -> ExitCode {
+    let workshop = run::reporting::workshop();
+    ExitCode::from(ragchew_offload::worker::serve_child(workshop.make, ragchew_offload::worker::confine) as u8)
 }
 
 /// The file that was named, or the source that is found.

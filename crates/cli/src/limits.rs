@@ -24,8 +24,14 @@ ragchew_core::limits! {
     /// Bytes of the path of a socket: what the system takes.
     LONGEST_SOCKET_PATH: usize = 107, "bytes";
 
-    /// Report events that may wait for the log: 2 MiB, and about a second of a full server.
-    EVENT_SLOTS: usize = 16_384, "events";
+    /// Answers of the reactor that may wait for the hub.
+    ANSWER_SLOTS: usize = 64, "answers";
+    /// Reloads that operators may have asked for and the keeper not begun.
+    RELOAD_SLOTS: usize = 4, "reloads";
+    /// What the keeper has to tell operators and the hub has not taken.
+    HEARD_SLOTS: usize = 16, "words";
+    /// Lines of the log that may wait for those who follow it.
+    TAIL_SLOTS: usize = 1_024, "lines";
     /// Notices of the reactor that may wait for the keeper.
     NOTICE_SLOTS: usize = 64, "notices";
     /// How long the recording's end may wait for a place among the notices.
@@ -36,7 +42,7 @@ ragchew_core::limits! {
     /// The orderly end: from the signal to the end of the process.
     END_LIMIT: Span = Span::secs(5);
     /// How long all threads together may take after the reactor.
-    THREADS_LIMIT: Span = Span::millis(500);
+    THREADS_LIMIT: Span = Span::millis(1_550);
     /// How long the log may take after them.
     LOG_LIMIT: Span = Span::millis(400);
 

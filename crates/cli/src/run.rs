@@ -3,21 +3,24 @@
 
 mod closing;
 mod keeper;
+mod outside;
+pub(crate) mod reporting;
 mod sockets;
 mod thread;
 
 use super::args::{Args, RunArgs};
 use super::config::{self, Finding, Line, Numbers, Plan, Severity, Source};
 use super::{Exit, hotspot, load, source, state, wants_colour, write_findings};
-use crate::limits::{EVENT_SLOTS, NOTICE_SLOTS, RETIRED_SLOTS, TELLING};
+use crate::limits::{NOTICE_SLOTS, RETIRED_SLOTS, TAIL_SLOTS, TELLING};
 use closing::Closing;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use keeper::{Keeper, Running};
 use ragchew_core::config::Config;
 use ragchew_core::id::ListenerId;
-use ragchew_core::report::ReportEvent;
 use ragchew_core::{Core, Now};
-use ragchew_offload::log::{Level, LogItem, LogSender, LogWriter, Names, Output, TraceToLog};
+use ragchew_offload::hub::{Bell, Ground};
+use ragchew_offload::limits::EVENTS_TO_HUB;
+use ragchew_offload::log::{Level, LogSender, LogWriter, Names, Output, TraceToLog};
 use ragchew_transport::{BoundSocket, Notice, Reactor, TakenSignals, Wiring, clock, record};
 use std::cell::RefCell;
 use std::fs::File;
@@ -94,6 +97,8 @@ struct Server {
     reactor: Reactor,
     log: LogSender,
     writer: LogWriter,
+    /// Wakes the hub, so that it sees the end of the reactor.
+    bell: Bell,
     threads: Vec<Thread>,
 }
 
@@ -112,40 +117,49 @@ fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
     let opened = sockets::open(&plan.sockets, &settings);
     let (bound, missing) = opened.map_err(|lines| Refused { exit: Exit::CannotBind, lines })?;
     let recording = run.record.as_deref().map(create_recording).transpose()?;
-    let (writer, log) = start_log(&plan, &source)?;
+    let (tail, lines) = bounded(TAIL_SLOTS);
+    let (writer, log) = start_log(&plan, &source, tail)?;
     say_start(&log, &source, &plan, &bound, &missing);
     if let Some(Ok(generated)) = kept {
         generated.warnings.iter().for_each(|warning| log.line(Level::Warning, warning.as_str()));
         greet(&plan, &generated);
     }
 
-    let (events, event_queue) = bounded(EVENT_SLOTS);
+    let reporting = reporting::prepare(&plan, origin.state.as_deref(), &log)
+        .map_err(failed("the system gives no random number"))?;
+    let ground = Ground::new().map_err(failed("the poll of the hub cannot be set up"))?;
+    let bell = ground.bell();
+    let (events, event_queue) = bounded(EVENTS_TO_HUB);
     let (notices, notice_queue) = bounded(NOTICE_SLOTS);
     let (retired, retired_queue) = bounded(RETIRED_SLOTS);
     let open = bound.iter().map(BoundSocket::id).collect();
     let seed = clock::seed().map_err(failed("the system gives no random seed"))?;
-    let running = Running { open, built_in: plan.built_in, numbers };
+    let addresses = keeper::addresses(&plan);
+    let running = Running { open, built_in: plan.built_in, numbers, config: plan.config.clone(), addresses };
     let now = clock::now();
     let core = Core::new(plan.config, seed, now);
     let taped = recording.map(|file| record::recording(file, begin(&core, now, &bound)));
     let tell_end = notices.clone();
-    let wiring = Wiring { events, notices, retired };
+    let ring = bell.clone();
+    let wiring = Wiring { events, bell: Some(Box::new(move || ring.ring())), notices, retired };
     let (mut reactor, handle) =
         Reactor::with_signals(core, bound, &settings, wiring, signals).map_err(failed("the poll cannot be set up"))?;
-    let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone());
-    let tell = log.clone();
+    let (hub, keeping) = reporting
+        .join(ground, event_queue, lines, handle.clone(), log.clone())
+        .map_err(failed("the command socket cannot be polled"))?;
+    let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone(), keeping.tell);
     let recorder = taped.map(|(tape, writer)| {
         reactor.record_to(tape);
         Thread::start("recording", move || write_recording(writer, &tell_end))
     });
     let threads = [
-        Thread::start("events", move || forward(&event_queue, &tell)),
-        Thread::start("keeper", move || keeper.run(&notice_queue, &retired_queue)),
+        Thread::start("hub", move || hub.run()),
+        Thread::start("keeper", move || keeper.run(&notice_queue, &retired_queue, &keeping.asked)),
     ];
     // The recording ends first: the keeper hears of its end.
     let threads =
         recorder.into_iter().chain(threads).collect::<io::Result<_>>().map_err(failed("a thread cannot be started"))?;
-    Ok(Server { reactor, log, writer, threads })
+    Ok(Server { reactor, log, writer, bell, threads })
 }
 
 fn create_recording(path: &Path) -> Result<File, Refused> {
@@ -186,11 +200,11 @@ fn refuse(source: &Source, findings: &[Finding], kept: Option<&Kept>) -> Refused
 }
 
 /// Starts the writer, sends what is traced to it, and lets SIGUSR2 open its file again.
-fn start_log(plan: &Plan, source: &Source) -> Result<(LogWriter, LogSender), Refused> {
+fn start_log(plan: &Plan, source: &Source, tail: Sender<String>) -> Result<(LogWriter, LogSender), Refused> {
     let output = plan.runtime.log_file.clone().map_or(Output::Stdout, Output::File);
     let mut names = Names::default();
     names.set_listeners(listener_names(&plan.config));
-    let (writer, log) = LogWriter::start(&output, plan.runtime.log_format, names).map_err(|error| {
+    let (writer, log) = LogWriter::start(&output, plan.runtime.log_format, names, Some(tail)).map_err(|error| {
         let place = plan.runtime.log_file.as_deref().unwrap_or(Path::new("standard output")).display();
         Refused::line(Exit::CannotStart, format!("{source}: runtime.log.file: {place} cannot be opened: {error}"))
     })?;
@@ -221,14 +235,20 @@ fn say_start(log: &LogSender, source: &Source, plan: &Plan, bound: &[BoundSocket
 
 /// Findings as lines of the log.
 fn log_findings(log: &LogSender, source: &Source, findings: &[Finding]) {
+    finding_lines(source, findings).into_iter().for_each(|(level, line)| log.line(level, line));
+}
+
+/// Findings in words, each with its place.
+fn finding_lines(source: &Source, findings: &[Finding]) -> Vec<(Level, String)> {
     let file = source.to_string();
-    for finding in findings {
-        let level = match finding.severity {
-            Severity::Error => Level::Error,
-            Severity::Warning => Level::Warning,
+    let line = |finding| {
+        let level = match finding {
+            &Finding { severity: Severity::Error, .. } => Level::Error,
+            Finding { .. } => Level::Warning,
         };
-        log.line(level, Line { file: &file, finding, colour: false }.without_severity());
-    }
+        (level, Line { file: &file, finding, colour: false }.without_severity().to_string())
+    };
+    findings.iter().map(line).collect()
 }
 
 /// Shows a generated passphrase to whoever started the server; never to the log.
@@ -247,19 +267,13 @@ fn greet(plan: &Plan, generated: &state::Generated) {
     let _ = writeln!(io::stderr(), "{lines}");
 }
 
-/// Passes on what the core reports until the reactor is gone.
-fn forward(events: &Receiver<ReportEvent>, log: &LogSender) {
-    for event in events {
-        log.send(LogItem::Event(event));
-    }
-}
-
 impl Server {
     /// Serves until the orderly end, then ends the threads in the order in which they need each other.
     fn serve(self) -> Exit {
-        let Self { reactor, log, writer, threads } = self;
+        let Self { reactor, log, writer, bell, threads } = self;
         log.line(Level::Info, "serving");
         let ended = reactor.run();
+        bell.ring();
         let since = ended.as_ref().ok().and_then(|counters| counters.ending_since);
         let closing = Closing::new(since, clock::now().mono);
         for thread in threads {

@@ -38,6 +38,18 @@ pub(super) fn directory(named: Option<&Path>) -> Option<PathBuf> {
     absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state"))).map(|base| base.join("ragchew"))
 }
 
+/// Makes the state directory if it is not there, for us and our group alone.
+///
+/// # Errors
+/// Those of making it; something else has its name.
+pub(super) fn make(dir: &Path) -> io::Result<()> {
+    match DirBuilder::new().recursive(true).mode(0o750).create(dir) {
+        Ok(()) => Ok(()),
+        Err(_) if dir.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The passphrase of the built-in listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Generated {
@@ -65,7 +77,7 @@ pub(super) fn passphrase(dir: &Path) -> Result<Generated, String> {
             return Err(unusable(io::Error::new(ErrorKind::NotFound, "it is a link to a file that is not there")));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(failed)?;
+            make(dir).map_err(failed)?;
             keep(dir, &path, &make_up().map_err(failed)?).map_err(failed)?;
             read(&path).map_err(unusable)?
         }

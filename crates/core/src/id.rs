@@ -2,7 +2,8 @@
 //! [`ConferenceTg`] by itself: only a subscription does that (`routing::subscription`). Source: `wire.md` §1.1, §1.7.
 
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Reads a big-endian 24-bit number ("id3"), the form of radio IDs and talkgroups on the wire.
 pub const fn id3(bytes: [u8; 3]) -> u32 {
@@ -102,8 +103,8 @@ impl RadioId {
     pub const MAX: Self = Self(16_776_415);
 }
 
-/// A timeslot of a client: a line with its own capacity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A timeslot of a client: a line with its own capacity. In JSON it is 1 or 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
     /// Timeslot 1; bit 0x80 of the DMRD bits byte clear.
     One,
@@ -137,6 +138,24 @@ impl fmt::Display for Slot {
     }
 }
 
+impl Serialize for Slot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let readable = serializer.is_human_readable();
+        serializer.serialize_u8(if readable { self.number() } else { *self as u8 })
+    }
+}
+
+impl<'de> Deserialize<'de> for Slot {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let first = u8::from(deserializer.is_human_readable());
+        match u8::deserialize(deserializer)?.checked_sub(first) {
+            Some(0) => Ok(Self::One),
+            Some(1) => Ok(Self::Two),
+            _ => Err(D::Error::custom("a slot is 1 or 2")),
+        }
+    }
+}
+
 /// Number of a listener, stable across reloads as long as its name is in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListenerId(pub u16);
@@ -164,5 +183,18 @@ mod tests {
         assert_eq!(Slot::BOTH.map(Slot::number), [1, 2]);
         assert_eq!(Slot::BOTH.map(Slot::index), [0, 1]);
         assert_eq!(Slot::BOTH.map(Slot::other), [Slot::Two, Slot::One]);
+    }
+
+    #[test]
+    fn a_slot_is_its_number_in_json_and_its_index_in_one_byte_elsewhere() {
+        for slot in Slot::BOTH {
+            assert_eq!(serde_json::to_string(&slot).unwrap(), slot.number().to_string());
+            assert_eq!(serde_json::from_str::<Slot>(&slot.number().to_string()).unwrap(), slot);
+            let bytes = postcard::to_allocvec(&slot).unwrap();
+            assert_eq!(bytes, [slot.index() as u8]);
+            assert_eq!(postcard::from_bytes::<Slot>(&bytes).unwrap(), slot);
+        }
+        assert!(serde_json::from_str::<Slot>("0").is_err() && serde_json::from_str::<Slot>("3").is_err());
+        assert!(postcard::from_bytes::<Slot>(&[2]).is_err());
     }
 }

@@ -187,6 +187,8 @@ pub enum What {
         rx_hz: u32,
         tx_hz: u32,
         colour_code: u8,
+        /// The digit in which the client says it: 1, 2, 3 (both), 4 (simplex), `?` for none of them. In JSON the number.
+        #[serde(with = "digit")]
         slots: u8,
     },
     /// What the client runs.
@@ -287,6 +289,27 @@ impl What {
             Self::Gone { session } => Some(*session),
             _ => None,
         }
+    }
+}
+
+/// A digit as a number where people read it, 0 for what is none; as it is elsewhere.
+mod digit {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digit: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+        let number = char::from(*digit).to_digit(10).unwrap_or(0) as u8;
+        let readable = serializer.is_human_readable();
+        serializer.serialize_u8(if readable { number } else { *digit })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+        let readable = deserializer.is_human_readable();
+        let number = u8::deserialize(deserializer)?;
+        Ok(match number {
+            _ if !readable => number,
+            1..=9 => b'0' + number,
+            _ => b'?',
+        })
     }
 }
 

@@ -2,6 +2,10 @@
 //! missing is an event that was lost, wherever that was. Owns the health events; renders nothing. Source: design §5, R-218,
 //! `freedmr2-design.md` 18.7.
 
+mod envelope;
+
+pub use envelope::{Family, Unopened, envelope, from_envelope};
+
 use crate::supervise::{Ending, State, WorkerName};
 use ragchew_core::report::{Class, What};
 use ragchew_core::time::Wall;

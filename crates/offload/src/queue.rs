@@ -180,6 +180,11 @@ impl Queue {
         needs
     }
 
+    /// Everything is to be told again: what the worker had kept is lost.
+    pub fn tell_all_again(&mut self) {
+        self.again = Again::All;
+    }
+
     /// Whether it has room for what is told again.
     pub fn has_room(&self) -> bool {
         self.entries.len() < share(QUEUE_SAMPLES)

@@ -104,14 +104,39 @@ pub struct Counters {
     pub sockets: Vec<(SocketId, SocketCounters)>,
     /// Turns of the loop.
     pub turns: u64,
-    /// Report events that were lost because their channel was full or gone.
+    /// Report events that were left out because their channel was filling up, full or gone.
     pub events_lost: u64,
+    /// The same by class, as in [`ragchew_core::report::Class::ALL`].
+    pub events_refused: [u64; 3],
+    /// What the core refused, by name.
+    pub refusals: Vec<(&'static str, u64)>,
+    /// Records that the core holds, by name.
+    pub tables: Vec<(&'static str, u64)>,
+    /// How busy the thread is.
+    pub perf: Perf,
     /// Notices that were not taken: those that still wait for room, and those that nobody was there for.
     pub notices_lost: u64,
     /// Datagrams for a socket that is not open.
     pub unroutable: u64,
     /// When the orderly end began, if it did.
     pub ending_since: Option<Mono>,
+}
+
+/// How busy the reactor's thread is, since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Perf {
+    /// Nanoseconds that were watched.
+    pub observed_ns: u64,
+    /// Nanoseconds of them outside of the poll.
+    pub busy_ns: u64,
+    /// Nanoseconds of the longest turn.
+    pub longest_turn_ns: u64,
+    /// Report events that wait.
+    pub queue_depth: u64,
+    /// The most that ever waited.
+    pub queue_high_water: u64,
+    /// Report events that may wait.
+    pub queue_capacity: u64,
 }
 
 #[cfg(test)]

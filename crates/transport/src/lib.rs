@@ -17,9 +17,10 @@ mod ring;
 mod signals;
 mod socket;
 mod sys;
+mod teller;
 mod wiring;
 
-pub use counters::{Counters, ErrorCounts, SocketCounters};
+pub use counters::{Counters, ErrorCounts, Perf, SocketCounters};
 pub use limits::{
     COMMAND_BUDGET, COMMAND_SLOTS, CONTROL_SLOTS, DRAIN_LIMIT, FLUSH_LIMIT, LONGEST_DATAGRAM, RECEIVE_BUDGET,
     RETRY_AFTER, SECOND_SIGNAL_AFTER, TRANSMIT_CAPACITY, VOICE_AGE, VOICE_SLOTS,
@@ -27,4 +28,4 @@ pub use limits::{
 pub use reactor::{PacketPlane, Reactor};
 pub use signals::TakenSignals;
 pub use socket::{BindError, BoundSocket, Buffer, BufferReport, Settings, SocketSpec, bind};
-pub use wiring::{Command, CutShort, Handle, Notice, Wiring};
+pub use wiring::{Bell, Command, CutShort, Handle, Notice, Wiring};

@@ -27,6 +27,13 @@ ragchew_core::limits! {
     /// Transmits for which there is room from the start.
     TRANSMIT_CAPACITY: usize = 2 * EFFECTS_SOFT_LIMIT, "transmits";
 
+    /// Share of the channel of events above which samples are left out, and nothing is told again.
+    ROOM_FOR_SAMPLES: usize = 50, "% of the channel";
+    /// Share of it above which states are left out; ends and begins may use all of it.
+    ROOM_FOR_STATES: usize = 80, "% of the channel";
+    /// Sessions whose lost states are told again one by one; with more, everything is told again.
+    DIRTY_SESSIONS: usize = 1_024, "sessions";
+
     /// Commands that may wait for the reactor.
     COMMAND_SLOTS: usize = 16, "commands";
     /// Commands that are obeyed in a turn.
@@ -37,7 +44,7 @@ ragchew_core::limits! {
     /// How long the core may take to tell everybody that the server stops.
     DRAIN_LIMIT: Span = Span::secs(2);
     /// How long the kernel may take, after that, to accept what still waits.
-    FLUSH_LIMIT: Span = Span::millis(1_500);
+    FLUSH_LIMIT: Span = Span::secs(1);
     /// A TERM or INT that comes so soon after the begin of the orderly end is the same wish once more (a service
     /// manager that signals the process and its group, two keys pressed); a later one ends it at once.
     SECOND_SIGNAL_AFTER: Span = Span::millis(500);

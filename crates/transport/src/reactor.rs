@@ -2,7 +2,7 @@
 //! and the orderly end; never decides what is sent, never logs, and blocks only in the poll. Source: design §3, §4.
 
 use crate::clock;
-use crate::counters::{Counters, SocketCounters};
+use crate::counters::{Counters, Perf, SocketCounters};
 use crate::endpoint::Endpoint;
 use crate::limits::{
     COMMAND_BUDGET, DRAIN_LIMIT, FIRST_LOOK, FLUSH_LIMIT, OFFER_AGAIN, RECEIVE_BUDGET, SECOND_SIGNAL_AFTER,
@@ -13,12 +13,14 @@ use crate::record::Tape;
 use crate::signals::{Heard, TakenSignals};
 use crate::socket::{BoundSocket, Settings};
 use crate::sys::batch::{ReceiveBatch, SendBatch};
+use crate::teller::{OWN, Teller};
 use crate::wiring::{Command, CutShort, Handle, Notice, Wiring};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use mio::{Events, Poll, Token, Waker};
+use ragchew_core::control::{ControlOutcome, ControlReply, ControlRequest};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::net::SocketId;
-use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Witness};
+use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Span, Witness};
 use std::io;
 use std::time::Duration;
 
@@ -33,6 +35,14 @@ pub trait PacketPlane {
     fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects);
     /// As [`Core::next_deadline`].
     fn next_deadline(&self) -> Option<Mono>;
+    /// What was refused since the start, by name.
+    fn refusals(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+    /// Records that are held, by name.
+    fn tables(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
     /// As [`Core::witness`]; only for recordings.
     fn witness(&self) -> Option<Witness> {
         None
@@ -50,6 +60,60 @@ impl PacketPlane for Core {
 
     fn witness(&self) -> Option<Witness> {
         Core::witness(self)
+    }
+
+    fn refusals(&self) -> Vec<(&'static str, u64)> {
+        Core::refusals(self).occurred().collect()
+    }
+
+    fn tables(&self) -> Vec<(&'static str, u64)> {
+        let sizes = self.table_sizes();
+        let all = [
+            ("running", self.running_sessions()),
+            ("sessions", sizes.sessions),
+            ("subscriptions", sizes.subscriptions),
+            ("conferences", sizes.conferences),
+            ("streams", sizes.streams),
+            ("live_calls", sizes.live_calls),
+            ("echoes", sizes.echoes),
+            ("deadlines", sizes.deadlines),
+        ];
+        all.map(|(name, count)| (name, count as u64)).into()
+    }
+}
+
+/// How much of its time the thread works.
+#[derive(Clone, Copy, Debug, Default)]
+struct Busy {
+    began: Option<Mono>,
+    /// When the poll last came back.
+    woke: Mono,
+    until: Mono,
+    worked: Span,
+    longest: Span,
+}
+
+impl Busy {
+    /// The poll begins.
+    fn worked_until(&mut self, now: Mono) {
+        if self.began.is_none() {
+            (self.began, self.woke) = (Some(now), now);
+        }
+        let turn = now.since(self.woke);
+        self.worked.0 += turn.0;
+        self.longest = self.longest.max(turn);
+        self.until = now;
+    }
+
+    /// The poll came back.
+    fn rested_until(&mut self, now: Mono) {
+        (self.woke, self.until) = (now, now);
+    }
+
+    fn perf(&self, [queue_depth, queue_high_water, queue_capacity]: [u64; 3]) -> Perf {
+        let observed_ns = self.began.map_or(0, |began| self.until.since(began).0);
+        let (busy_ns, longest_turn_ns) = (self.worked.0, self.longest.0);
+        Perf { observed_ns, busy_ns, longest_turn_ns, queue_depth, queue_high_water, queue_capacity }
     }
 }
 
@@ -72,7 +136,8 @@ pub struct Reactor<P = Core> {
     polled: Events,
     signals: TakenSignals,
     commands: Receiver<Command>,
-    wiring: Wiring,
+    notices: Sender<Notice>,
+    retired: Sender<Box<Config>>,
     /// Where everything is recorded, if it is.
     tape: Option<Tape>,
     endpoints: Vec<Endpoint>,
@@ -90,7 +155,8 @@ pub struct Reactor<P = Core> {
     /// What sockets counted that are closed by now.
     closed: SocketCounters,
     turns: u64,
-    events_lost: u64,
+    teller: Teller,
+    busy: Busy,
     outbox: Outbox,
     unroutable: u64,
 }
@@ -126,7 +192,8 @@ impl<P: PacketPlane> Reactor<P> {
             polled: Events::with_capacity(POLL_EVENTS),
             signals,
             commands,
-            wiring,
+            notices: wiring.notices,
+            retired: wiring.retired,
             tape: None,
             endpoints: Vec::new(),
             receiving: ReceiveBatch::new(settings.batched),
@@ -138,7 +205,8 @@ impl<P: PacketPlane> Reactor<P> {
             first: 0,
             closed: SocketCounters::default(),
             turns: 0,
-            events_lost: 0,
+            teller: Teller::new(wiring.events, wiring.bell),
+            busy: Busy::default(),
             outbox: Outbox::default(),
             unroutable: 0,
         };
@@ -171,6 +239,7 @@ impl<P: PacketPlane> Reactor<P> {
         self.receive();
         self.meet_deadline();
         self.obey();
+        self.tell_again();
         self.settle();
         Ok(())
     }
@@ -178,6 +247,7 @@ impl<P: PacketPlane> Reactor<P> {
     /// Blocks until something happened or is due, and marks what it was.
     fn wait(&mut self) -> io::Result<()> {
         let before = self.now();
+        self.busy.worked_until(before.mono);
         let timeout = self.timeout(before.mono);
         self.looked = None;
         let mut signalled = false;
@@ -206,6 +276,7 @@ impl<P: PacketPlane> Reactor<P> {
             }
         }
         let now = self.now();
+        self.busy.rested_until(now.mono);
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.retry(now.mono));
         if signalled {
             let heard = self.signals.heard();
@@ -232,7 +303,9 @@ impl<P: PacketPlane> Reactor<P> {
         };
         let retries = self.endpoints.iter().filter_map(Endpoint::retry_at).min();
         let notices = (!self.outbox.is_empty()).then_some(now + OFFER_AGAIN);
-        let next = [core, end, retries, notices].into_iter().flatten().min()?;
+        // Who is behind goes on at once, or as soon as there may be room again.
+        let telling = self.teller.is_behind().then(|| if self.teller.has_room() { now } else { now + OFFER_AGAIN });
+        let next = [core, end, retries, notices, telling].into_iter().flatten().min()?;
         Some(Duration::from_nanos(next.since(now).0))
     }
 
@@ -313,13 +386,45 @@ impl<P: PacketPlane> Reactor<P> {
                     let now = self.now();
                     self.drain(now);
                 }
-                Command::Counters => self.report_counters(),
+                Command::Control { request, answer } => {
+                    if let Some(reply) = self.control(request) {
+                        // Who left no room for it does not want it.
+                        let _ = answer.try_send(reply);
+                    }
+                    self.teller.ring();
+                }
+                Command::Counters { answer: None } => self.report_counters(),
+                Command::Counters { answer: Some(answer) } => {
+                    let _ = answer.try_send(Box::new(self.counters()));
+                    self.teller.ring();
+                }
                 Command::Replace { config, open, close, answer } => {
                     let done = self.replace(config, open, &close);
                     // Who left no room for it does not want it.
                     let _ = answer.try_send(done);
                 }
             }
+        }
+    }
+
+    /// Gives the core a request of an operator, or of the teller; its answer.
+    fn control(&mut self, request: ControlRequest) -> Option<ControlReply> {
+        let now = self.now();
+        self.plane.handle(now, Input::Control(request), &mut self.effects);
+        if let Some(tape) = &mut self.tape {
+            tape.control(now, request);
+        }
+        let reply = self.effects.replies().iter().rfind(|reply| reply.id == request.id).copied();
+        self.carry_out(now);
+        reply
+    }
+
+    /// One page of what was left out, if there is room for it.
+    fn tell_again(&mut self) {
+        if let Some(command) = self.teller.wants() {
+            let reply = self.control(ControlRequest { id: OWN, command });
+            let outcome = reply.map_or(ControlOutcome::Told(None), |reply| reply.outcome);
+            self.teller.told(command, outcome);
         }
     }
 
@@ -334,7 +439,8 @@ impl<P: PacketPlane> Reactor<P> {
         if let Some(tape) = &mut self.tape {
             tape.turn_ends();
         }
-        self.outbox.offer(&self.wiring.notices);
+        self.outbox.offer(&self.notices);
+        self.teller.turn_ends();
     }
 
     /// Puts what the core wants where it belongs and forgets it.
@@ -356,7 +462,7 @@ impl<P: PacketPlane> Reactor<P> {
         }
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.flush(now.mono, &mut self.sending));
         for event in self.effects.events() {
-            self.events_lost += u64::from(self.wiring.events.try_send(*event).is_err());
+            self.teller.tell(event);
         }
         for config in self.effects.take_retired() {
             self.retire(config);
@@ -468,12 +574,12 @@ impl<P: PacketPlane> Reactor<P> {
 
     /// Freeing a large table takes time, so somebody else does it if he can.
     fn retire(&mut self, config: Box<Config>) {
-        drop(self.wiring.retired.try_send(config));
+        drop(self.retired.try_send(config));
     }
 
     fn notify(&mut self, notice: Notice) {
         self.outbox.push(notice);
-        self.outbox.offer(&self.wiring.notices);
+        self.outbox.offer(&self.notices);
     }
 
     fn report_counters(&mut self) {
@@ -488,7 +594,11 @@ impl<P: PacketPlane> Reactor<P> {
             total,
             sockets: self.endpoints.iter().map(|endpoint| (endpoint.id, endpoint.counters)).collect(),
             turns: self.turns,
-            events_lost: self.events_lost,
+            events_lost: self.teller.refused().iter().sum(),
+            events_refused: self.teller.refused(),
+            refusals: self.plane.refusals(),
+            tables: self.plane.tables(),
+            perf: self.busy.perf(self.teller.depth()),
             notices_lost: self.outbox.untold(),
             unroutable: self.unroutable,
             ending_since: self.ending_since,
@@ -505,7 +615,6 @@ mod tests {
     use super::*;
     use crate::socket::{SocketSpec, bind};
     use crossbeam_channel::bounded;
-    use ragchew_core::Span;
     use ragchew_core::net::{LocalIp, Path};
     use std::net::{SocketAddr, UdpSocket};
 
@@ -532,7 +641,7 @@ mod tests {
         let spec = SocketSpec { id: SocketId(0), address: "127.0.0.1:0".parse().unwrap() };
         let socket = bind(spec, &settings).unwrap();
         let (notices, heard) = bounded(4);
-        let wiring = Wiring { events: bounded(1).0, notices, retired: bounded(1).0 };
+        let wiring = Wiring { events: bounded(1).0, bell: None, notices, retired: bounded(1).0 };
         let (reactor, handle) = Reactor::new(Farewell(client), vec![socket], &settings, wiring).unwrap();
         (reactor, handle, heard)
     }

@@ -18,11 +18,12 @@ pub use tape::Tape;
 pub use writer::{Begin, Writer, create};
 
 use ragchew_core::Witness;
+use ragchew_core::control::ControlRequest;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 
 /// Number of the form of our custom blocks and options; one more whenever it changes.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// What our own blocks say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ enum Note {
     Deadline { mono: u64, wall: u64 },
     /// The core was given another configuration: its BLAKE2s-256, and how many bytes of [`Note::Part`] follow.
     Replace { mono: u64, wall: u64, digest: [u8; 32], config_bytes: u64 },
+    /// The core was asked for something by an operator, or to tell something again.
+    Control { mono: u64, wall: u64, request: ControlRequest },
     /// The core was asked for its orderly end.
     Drain { mono: u64, wall: u64 },
     /// So many records, with so many bytes, are missing here.

@@ -7,18 +7,23 @@ use crate::socket::BoundSocket;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use mio::Waker;
 use ragchew_core::Config;
+use ragchew_core::control::{ControlReply, ControlRequest};
 use ragchew_core::net::SocketId;
-use ragchew_core::report::ReportEvent;
+use ragchew_core::report::Numbered;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+/// Wakes somebody; called on the reactor's thread, so that it may neither wait nor do much.
+pub type Bell = Box<dyn Fn() + Send>;
+
 /// Where the reactor puts what others do. It only tries, so that nobody slow can hold up a packet: an event that finds its
 /// channel full is lost and counted, a notice waits.
-#[derive(Debug)]
 pub struct Wiring {
-    /// What the core reports.
-    pub events: Sender<ReportEvent>,
+    /// What the core reports. When it fills up, the less important events are left out first.
+    pub events: Sender<Numbered>,
+    /// Rung once a turn after something was put there, so that whoever takes it may sleep in a poll of its own.
+    pub bell: Option<Bell>,
     /// What happens to the reactor itself. Of the notices of one kind that find it full, the newest is told later.
     pub notices: Sender<Notice>,
     /// Tables that were replaced, to be freed where it may take time; when full, the reactor frees them itself.
@@ -79,8 +84,18 @@ pub enum Command {
     },
     /// Orderly end.
     Drain,
-    /// Answered by [`Notice::Counters`].
-    Counters,
+    /// Something that an operator asks of the core.
+    Control {
+        /// What.
+        request: ControlRequest,
+        /// Where the answer goes, with room for it.
+        answer: Sender<ControlReply>,
+    },
+    /// What was counted so far is wanted.
+    Counters {
+        /// Where it goes; none: it is told as [`Notice::Counters`].
+        answer: Option<Sender<Box<Counters>>>,
+    },
 }
 
 /// Sends commands to a reactor from any thread.

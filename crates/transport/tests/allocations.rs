@@ -130,7 +130,7 @@ fn four_bursts(count: Arc<AtomicU64>) -> impl FnMut(Now, Input<'_>, &mut Effects
             }
             Input::Deadline => *deadline = None,
             Input::Drain => effects.set_drained(),
-            Input::Replace(_) => {}
+            Input::Replace(_) | Input::Control(_) => {}
         }
         count.store(ALLOCATIONS.get(), Ordering::SeqCst);
     }

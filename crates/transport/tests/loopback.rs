@@ -207,7 +207,7 @@ fn a_deadline_is_met_at_its_time_and_not_before() {
             tell.send((wanted, now.mono)).unwrap();
         }
         Input::Drain => effects.set_drained(),
-        Input::Replace(_) => {}
+        Input::Replace(_) | Input::Control(_) => {}
     });
     client("127.0.0.1:0").send_to(b"x", server.addresses[0]).unwrap();
     let (wanted, met) = told.recv_timeout(BOUND).unwrap();
@@ -237,7 +237,7 @@ fn events_that_find_the_channel_full_are_lost_and_counted() {
     next(&client);
     server.handle.send(Command::Drain).unwrap();
     let (counters, ends) = server.join();
-    let kept: Vec<_> = ends.events.try_iter().map(|event| event.what).collect();
+    let kept: Vec<_> = ends.events.try_iter().map(|event| event.event.what).collect();
     assert_eq!(kept, [0, 1, 2, 3].map(|kept| What::Reloaded { kept, closed: 0 }));
     assert_eq!(counters.events_lost, 2);
 }
@@ -315,7 +315,7 @@ fn a_drain_hears_no_more_datagrams_and_waits_for_the_core_to_tell_everybody() {
                 effects.set_drained();
             }
         }
-        Input::Replace(_) => {}
+        Input::Replace(_) | Input::Control(_) => {}
     });
     let client = client("127.0.0.1:0");
     client.send_to(b"first", server.addresses[0]).unwrap();

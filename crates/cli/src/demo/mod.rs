@@ -8,7 +8,7 @@ mod stage;
 use crate::Exit;
 use crate::view::View;
 use crossbeam_channel::Receiver;
-use ragchew_core::report::ReportEvent;
+use ragchew_core::report::Numbered;
 use ragchew_offload::log::{Format, Names, render};
 use stage::Stage;
 use std::io::{self, IsTerminal, Write};
@@ -67,7 +67,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Exit {
 }
 
 /// Prints what happens, a line an event, until the time is over or the server ends.
-fn print(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
+fn print(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
     let mut names = Names::default();
     names.set_listeners([(ragchew_core::id::ListenerId(0), "demo".to_owned())]);
     let mut out = io::stdout().lock();
@@ -76,7 +76,7 @@ fn print(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>
             Some(until) => events.recv_deadline(until).ok(),
             None => events.recv().ok(),
         };
-        let Some(event) = event else { return Ok(()) };
+        let Some(Numbered { event, .. }) = event else { return Ok(()) };
         view.apply(&event);
         names.learn(&event);
         if let Some(line) = render(&event, &names, Format::Text) {
@@ -87,7 +87,7 @@ fn print(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>
 }
 
 #[cfg(not(feature = "tui"))]
-fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
+fn watch(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
     let _ =
         writeln!(io::stderr(), "this program was built without the live view (cargo feature `tui`); here are lines");
     print(events, view, until)
@@ -95,7 +95,7 @@ fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>
 
 /// Shows the live view until somebody presses q, the time is over, or the server ends.
 #[cfg(feature = "tui")]
-fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
+fn watch(events: &Receiver<Numbered>, view: &mut View, until: Option<Instant>) -> io::Result<()> {
     let terminal = ratatui::try_init()?;
     let shown = show(terminal, events, view, until);
     // Whatever happened: a terminal left raw is of no use to anybody.
@@ -106,7 +106,7 @@ fn watch(events: &Receiver<ReportEvent>, view: &mut View, until: Option<Instant>
 #[cfg(feature = "tui")]
 fn show(
     mut terminal: ratatui::DefaultTerminal,
-    events: &Receiver<ReportEvent>,
+    events: &Receiver<Numbered>,
     view: &mut View,
     until: Option<Instant>,
 ) -> io::Result<()> {
@@ -118,7 +118,7 @@ fn show(
     while until.is_none_or(|until| Instant::now() < until) {
         loop {
             match events.try_recv() {
-                Ok(event) => view.apply(&event),
+                Ok(numbered) => view.apply(&numbered.event),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }

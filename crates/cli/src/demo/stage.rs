@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use ragchew_core::config::{Config, Defaults, Listener, ListenerAcl, Passphrase};
 use ragchew_core::id::ListenerId;
 use ragchew_core::net::SocketId;
-use ragchew_core::report::ReportEvent;
+use ragchew_core::report::Numbered;
 use ragchew_core::time::Span;
 use ragchew_core::{Core, Seed};
 use ragchew_transport::{Command, Counters, Handle, Reactor, Settings, SocketSpec, Wiring, bind, clock, record};
@@ -26,7 +26,7 @@ const PACE: Duration = Duration::from_millis(5);
 
 /// A running demonstration.
 pub(super) struct Stage {
-    pub(super) events: Receiver<ReportEvent>,
+    pub(super) events: Receiver<Numbered>,
     address: SocketAddr,
     handle: Handle,
     server: JoinHandle<io::Result<Counters>>,
@@ -66,7 +66,7 @@ impl Stage {
         // Nobody reloads a demonstration: what the reactor would tell is not heard.
         let (notices, _) = bounded(1);
         let (retired, _) = bounded(1);
-        let wiring = Wiring { events, notices, retired };
+        let wiring = Wiring { events, bell: None, notices, retired };
         let (mut reactor, handle) = Reactor::new(core, vec![bound], &settings, wiring).map_err(failed)?;
         let hotspots = people(address, &passphrase).map_err(failed)?;
         let recorder = taped.map(|(tape, writer)| {

@@ -39,6 +39,11 @@ impl<const N: usize> fmt::Display for Text<N> {
         let mut put = |c: char| if c.is_control() { Ok(()) } else { fmt::Write::write_char(f, c) };
         match core::str::from_utf8(bytes) {
             Ok(text) => text.chars().try_for_each(&mut put),
+            // The last character did not fit.
+            Err(cut) if cut.error_len().is_none() && end == N => {
+                let whole = bytes.get(..cut.valid_up_to()).and_then(|whole| core::str::from_utf8(whole).ok());
+                whole.unwrap_or_default().chars().try_for_each(&mut put)
+            }
             Err(_) => bytes.iter().map(|&byte| char::from(byte)).try_for_each(&mut put),
         }
     }
@@ -104,6 +109,7 @@ mod tests {
             assert_eq!(postcard::from_bytes::<Text<8>>(&bytes).unwrap(), text);
         }
         let text = Text::<8>::new("Kölnäöü".as_bytes());
+        assert_eq!(text.to_string(), "Kölnä");
         let json = serde_json::to_string(&text).unwrap();
         assert_eq!(serde_json::from_str::<Text<8>>(&json).unwrap().to_string(), text.to_string());
     }

@@ -289,3 +289,6 @@ fn names<'a>(known: impl Iterator<Item = &'a str>) -> String {
         _ => all.join(", "),
     }
 }
+
+#[cfg(test)]
+mod tests;

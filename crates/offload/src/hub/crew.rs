@@ -382,6 +382,9 @@ impl Crew {
                 let text = format!("(REPORT) {worker}: {}: {detail}; {}", trouble.text(), trouble.cure());
                 self.news.push(News::Line(Level::Error, text));
                 member.trouble = Some((trouble, detail));
+                if trouble == Trouble::Corrupt {
+                    member.queue.tell_all_again();
+                }
                 self.news.push(News::Health(Health::WorkerTrouble { worker, trouble }));
             }
             FromWorker::Well { trouble } => {

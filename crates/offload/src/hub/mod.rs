@@ -19,7 +19,7 @@ use crate::event::{Health, QueueName, Told};
 use crate::limits::{
     EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK,
 };
-use crate::log::{Level, LogItem, LogSender};
+use crate::log::{Level, LogItem, LogSender, wall};
 use crate::picture::{Picture, Place};
 use crate::supervise::Numbers;
 use crate::worker::Workshop;
@@ -29,9 +29,9 @@ use mio::{Events, Poll, Token, Waker};
 use office::{Around, Office};
 use ragchew_core::id::ListenerId;
 use ragchew_core::report::{Numbered, What};
-use ragchew_core::{Mono, Span, Wall};
+use ragchew_core::{Mono, Span};
 use std::io;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use stream::Stream;
 
 const BELL: Token = Token(0);
@@ -67,6 +67,30 @@ pub struct Ears {
     pub lines: Receiver<String>,
     /// The packet plane and the configuration's keeper.
     pub outside: Box<dyn Outside>,
+}
+
+/// Where a hub waits; made before it, because who wakes it is made before it too.
+#[derive(Debug)]
+pub struct Ground {
+    poll: Poll,
+    bell: Bell,
+}
+
+impl Ground {
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system gives no poll.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let bell = Bell::new(Waker::new(poll.registry(), BELL)?);
+        Ok(Self { poll, bell })
+    }
+
+    /// What wakes the hub.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
 }
 
 /// The hub, ready to run on a thread of its own.
@@ -148,20 +172,12 @@ impl Clock {
     }
 }
 
-/// The wall clock.
-fn wall() -> Wall {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
 impl Hub {
     /// A hub that has not begun.
     ///
     /// # Errors
-    /// The system gives no poll, or the command socket cannot be polled.
-    pub fn new(plan: HubPlan, ears: Ears, log: LogSender) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let bell = Bell::new(Waker::new(poll.registry(), BELL)?);
+    /// The command socket cannot be polled.
+    pub fn new(Ground { poll, bell }: Ground, plan: HubPlan, ears: Ears, log: LogSender) -> io::Result<Self> {
         let now = Instant::now();
         let plan_workers = plan.workers.iter().map(|worker| worker.role).collect();
         let crew = Crew::new(plan.workers, plan.numbers, plan.workshop, plan.boot.clone(), Token(FIRST_WORKER));
@@ -187,11 +203,6 @@ impl Hub {
             deepest: 0,
             stage: Stage::Running,
         })
-    }
-
-    /// What wakes it.
-    pub fn bell(&self) -> Bell {
-        self.bell.clone()
     }
 
     /// Works until the reactor is gone and every worker has ended, at most [`HUB_LIMIT`] after the reactor.

@@ -5,16 +5,16 @@
 mod gather;
 mod streams;
 
+use super::FIRST_DESK;
 use super::crew::{Boot, Crew, News};
 use super::outside::{Figures, Heard, Outside, Reloaded};
-use super::{FIRST_DESK, wall};
 use crate::desk::{
     Asker, Change, Complaint, ConnectionRef, Desk, Done, Errand, Facts, Peer, Pending, Queue, ReloadAnswer, Request,
     Response, Served, Settled, Status, Ticket, WorkerAction, outcome, serve,
 };
 use crate::event::{Health, Told};
 use crate::limits::{DRAIN_USUALLY, EVENTS_TO_HUB};
-use crate::log::{Level, LogSender};
+use crate::log::{Level, LogSender, wall};
 use crate::picture::Picture;
 use crate::supervise::{Input, WorkerName};
 use crate::worker::{Answer, RequestNo};

@@ -43,11 +43,6 @@ impl Stream {
         self.last += 1;
         Told { seq: self.last, at, retold, what }
     }
-
-    /// The number given out last.
-    pub(crate) fn last(&self) -> u64 {
-        self.last
-    }
 }
 
 #[cfg(test)]
@@ -67,7 +62,6 @@ mod tests {
         assert_eq!(stream.own(Wall(7), Health::ServerStopping).seq, 2);
         assert_eq!(told(stream.core(&numbered(2))), (3, 0));
         assert_eq!(told(stream.core(&numbered(6))), (7, 3));
-        assert_eq!(stream.last(), 7);
     }
 
     #[test]

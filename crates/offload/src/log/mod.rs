@@ -123,7 +123,7 @@ impl LogSender {
 }
 
 /// The wall clock.
-fn wall() -> Wall {
+pub(crate) fn wall() -> Wall {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -207,10 +207,14 @@ impl Role for Sql {
         }
     }
 
+    fn held(&self) -> u32 {
+        u32::try_from(self.held.len()).unwrap_or(u32::MAX)
+    }
+
     fn answer(&mut self, _now: Mono, ask: &Ask) -> Result<Answer, String> {
         match ask {
             Ask::Vitals => {
-                let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+                let held = Role::held(self);
                 Ok(Answer::Vitals(Vitals { taken: self.counts.taken, held, ..Vitals::default() }))
             }
             Ask::Counters => Ok(Answer::Counters(self.counters())),

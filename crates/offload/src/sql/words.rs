@@ -22,6 +22,7 @@ pub(super) const fn session_end(cause: SessionEnd) -> &'static str {
         SessionEnd::LoggedInAgain => "logged_in_again",
         SessionEnd::Refused => "refused",
         SessionEnd::Removed => "removed",
+        SessionEnd::Kicked => "kicked",
         SessionEnd::Drained => "drained",
     }
 }

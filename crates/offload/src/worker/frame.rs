@@ -43,7 +43,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Broken::Garbage`].
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Broken> {
+    pub fn message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Broken> {
         let here = self.bytes.get(self.used..).unwrap_or_default();
         let Some((head, rest)) = here.split_first_chunk::<HEAD>() else { return Ok(None) };
         let length = u32::from_le_bytes(*head) as usize;
@@ -156,7 +156,7 @@ mod tests {
         let (mut reader, mut heard) = (Reader::default(), Vec::new());
         for byte in bytes {
             assert!(reader.read(&mut Cursor::new([byte])).unwrap());
-            while let Some((incarnation, message)) = reader.next::<(u32, FromWorker)>().unwrap() {
+            while let Some((incarnation, message)) = reader.message::<(u32, FromWorker)>().unwrap() {
                 assert_eq!(incarnation, 3);
                 heard.push(message);
             }
@@ -168,7 +168,7 @@ mod tests {
     fn a_length_past_the_limit_is_garbage_before_anything_is_kept_for_it() {
         let mut reader = Reader::default();
         reader.read(&mut Cursor::new((LONGEST_MESSAGE as u32 + 1).to_le_bytes())).unwrap();
-        assert!(matches!(reader.next::<FromWorker>(), Err(Broken::Garbage)));
+        assert!(matches!(reader.message::<FromWorker>(), Err(Broken::Garbage)));
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         let mut reader = Reader::default();
         let mut stream = Cursor::new(bytes);
         while matches!(reader.read(&mut stream), Ok(true)) {}
-        let heard: Vec<_> = std::iter::from_fn(|| reader.next::<FromWorker>().unwrap()).collect();
+        let heard: Vec<_> = std::iter::from_fn(|| reader.message::<FromWorker>().unwrap()).collect();
         assert_eq!(heard, [FromWorker::Safe { seq: 1 }, FromWorker::Safe { seq: 2 }]);
     }
 
@@ -204,7 +204,7 @@ mod tests {
             let mut reader = Reader::default();
             let mut stream = Cursor::new(bytes);
             while matches!(reader.read(&mut stream), Ok(true)) {
-                while let Ok(Some(_)) = reader.next::<(u32, FromWorker)>() {}
+                while let Ok(Some(_)) = reader.message::<(u32, FromWorker)>() {}
             }
             prop_assert!(reader.bytes.len() <= LONGEST_MESSAGE + HEAD + READ_PIECE);
         }

@@ -8,10 +8,11 @@ use super::{
     serve,
 };
 use crate::limits::{LINK_FULL, WORKER_STACK};
+use crate::log::wall;
 use crate::supervise::Ending;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use ragchew_core::Mono;
+use ragchew_core::{Mono, Now};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -136,7 +137,7 @@ impl Host {
             Link::Stream { stream, reader, open, .. } => {
                 while *open {
                     let read = reader.read(stream);
-                    while let Some(message) = reader.next().map_err(|_| Ending::Garbage)? {
+                    while let Some(message) = reader.message().map_err(|_| Ending::Garbage)? {
                         heard.push(message);
                     }
                     match read {
@@ -171,9 +172,7 @@ impl Host {
     /// How it ended, once it has; a process is reaped by this.
     pub(crate) fn ended(&mut self) -> Option<Ending> {
         match &mut self.link {
-            Link::Stream { body: Body::Process(child), .. } => {
-                child.try_wait().ok().flatten().map(|status| ending_of(status))
-            }
+            Link::Stream { body: Body::Process(child), .. } => child.try_wait().ok().flatten().map(ending_of),
             Link::Stream { body: Body::Thread(thread), .. } => {
                 let thread = thread.take_if(|thread| thread.is_finished())?;
                 Some(
@@ -259,6 +258,7 @@ fn ending_of(status: ExitStatus) -> Ending {
 
 impl Here {
     fn new(begin: &Begin, make: Make, now: Mono) -> Self {
+        let now = Now { mono: now, wall: wall() };
         let mut said = Out::default();
         let made = catch_unwind(AssertUnwindSafe(|| make(begin, now)));
         let ended = made.is_err().then_some(Ending::Panic);

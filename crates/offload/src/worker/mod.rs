@@ -5,6 +5,7 @@
 mod confine;
 mod frame;
 mod host;
+mod make;
 mod message;
 mod serve;
 
@@ -17,6 +18,7 @@ pub use confine::confine;
 pub use frame::{Broken, Reader, Writer};
 pub(crate) use host::Host;
 pub use host::Workshop;
+pub use make::make;
 pub use serve::{Make, serve, serve_child};
 
 use crate::event::{Told, Trouble};

@@ -3,7 +3,8 @@
 
 use super::{Answer, Ask, Begin, Broken, FromWorker, Out, PROTOCOL, Reader, Role, ToWorker, Vitals, Writer};
 use crate::limits::{LONGEST_WORKER_WAIT, MAX_TOLD};
-use ragchew_core::{Mono, Span};
+use crate::log::wall;
+use ragchew_core::{Mono, Now, Span};
 use std::any::Any;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -18,7 +19,7 @@ const PANICKED: i32 = 101;
 const ORPHANED: i32 = 3;
 
 /// Makes the role that a worker is told to have.
-pub type Make = fn(&Begin, Mono) -> Box<dyn Role>;
+pub type Make = fn(&Begin, Now) -> Box<dyn Role>;
 
 /// Works as a child process of the server on its standard input, which is the socket to the hub; the exit code.
 ///
@@ -115,7 +116,8 @@ impl Served {
         };
         confine(&begin);
         let incarnation = begin.incarnation;
-        let mut role = make(&begin, self.clock.now());
+        let now = Now { mono: self.clock.now(), wall: wall() };
+        let mut role = make(&begin, now);
         self.say(incarnation, &FromWorker::Ready { protocol: PROTOCOL })?;
         let mut out = Out::default();
         let (mut taken, mut stopped) = (0, false);
@@ -157,7 +159,7 @@ impl Served {
 
     /// The next message; none when the time came before it.
     fn hear(&mut self, until: Option<Mono>) -> Result<Option<ToWorker>, Broken> {
-        if let Some(message) = self.reader.next()? {
+        if let Some(message) = self.reader.message()? {
             return Ok(Some(message));
         }
         let now = self.clock.now();
@@ -171,7 +173,7 @@ impl Served {
         let read = self.reader.read(&mut self.stream);
         self.clock.idle += began.elapsed();
         read?;
-        self.reader.next()
+        self.reader.message()
     }
 
     fn say(&mut self, incarnation: u32, message: &FromWorker) -> Result<(), Broken> {

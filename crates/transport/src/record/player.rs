@@ -195,6 +195,7 @@ impl Player<'_> {
             }
             Note::Part { bytes } => self.part(record, &bytes),
             Note::Deadline { mono, wall } => self.input(record, now(mono, wall), Input::Deadline),
+            Note::Control { mono, wall, request } => self.input(record, now(mono, wall), Input::Control(request)),
             Note::Drain { mono, wall } => self.input(record, now(mono, wall), Input::Drain),
             Note::Replace { mono, wall, digest, config_bytes } => {
                 self.carry(Carried::Config(now(mono, wall), digest, config_bytes))

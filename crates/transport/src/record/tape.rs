@@ -4,6 +4,7 @@
 use super::Mark;
 use crate::limits::{CHUNK_BYTES, CHUNK_PATIENCE, CHUNKS};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError, bounded};
+use ragchew_core::control::ControlRequest;
 use ragchew_core::net::{Path, SocketId};
 use ragchew_core::{Config, Now, Witness, snapshot};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub(super) enum Entry {
     Sent { mark: Mark, wall: u64 },
     Deadline { mono: u64, wall: u64 },
     Replace { mono: u64, wall: u64 },
+    Control { mono: u64, wall: u64, request: ControlRequest },
     Drain { mono: u64, wall: u64 },
     Socket { id: SocketId, address: SocketAddr },
     Gap { records: u64, bytes: u64 },
@@ -101,6 +103,10 @@ impl Tape {
     pub(crate) fn replace(&mut self, now: Now, config: &Config) {
         let bytes = snapshot::encode_config(config);
         self.put(&Entry::Replace { mono: now.mono.0, wall: now.wall.0 }, &bytes);
+    }
+
+    pub(crate) fn control(&mut self, now: Now, request: ControlRequest) {
+        self.put(&Entry::Control { mono: now.mono.0, wall: now.wall.0, request }, &[]);
     }
 
     pub(crate) fn drain(&mut self, now: Now) {

@@ -122,6 +122,7 @@ impl Writer {
                 self.packet(&mark, wall, false, bytes)
             }
             Entry::Deadline { mono, wall } => self.note(&Note::Deadline { mono, wall }),
+            Entry::Control { mono, wall, request } => self.note(&Note::Control { mono, wall, request }),
             Entry::Drain { mono, wall } => self.note(&Note::Drain { mono, wall }),
             Entry::Gap { records, bytes } => self.note(&Note::Gap { records, bytes }),
             Entry::Socket { id, address } => self.socket(id, address),

@@ -5,7 +5,7 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use ragchew_core::net::{LocalIp, Path, SocketId};
-use ragchew_core::report::ReportEvent;
+use ragchew_core::report::Numbered;
 use ragchew_core::{Config, Effects, Input, Mono, Now};
 use ragchew_transport::record::Tape;
 use ragchew_transport::{
@@ -61,7 +61,7 @@ pub(crate) fn telling_echo(
 
 /// The ends of the wiring that the rest of the process holds.
 pub(crate) struct Ends {
-    pub(crate) events: Receiver<ReportEvent>,
+    pub(crate) events: Receiver<Numbered>,
     pub(crate) notices: Receiver<Notice>,
     pub(crate) retired: Receiver<Box<Config>>,
 }
@@ -71,7 +71,10 @@ pub(crate) fn wiring(events: usize) -> (Wiring, Ends) {
     let (events, events_end) = bounded(events);
     let (notices, notices_end) = bounded(16);
     let (retired, retired_end) = bounded(4);
-    (Wiring { events, notices, retired }, Ends { events: events_end, notices: notices_end, retired: retired_end })
+    (
+        Wiring { events, bell: None, notices, retired },
+        Ends { events: events_end, notices: notices_end, retired: retired_end },
+    )
 }
 
 /// A reactor on its own thread.
@@ -153,7 +156,7 @@ impl Server {
         while !self.ends.notices.is_full() {
             assert!(std::time::Instant::now() < end, "the notices are never full");
             // Commands find their channel full now and then.
-            let _ = self.handle.send(Command::Counters);
+            let _ = self.handle.send(Command::Counters { answer: None });
         }
     }
 
@@ -165,7 +168,7 @@ impl Server {
     pub(crate) fn counters_when(&self, enough: impl Fn(&Counters) -> bool) -> Counters {
         let end = std::time::Instant::now() + BOUND;
         loop {
-            self.handle.send(Command::Counters).unwrap();
+            self.handle.send(Command::Counters { answer: None }).unwrap();
             let Notice::Counters(counters) = self.next_notice() else { continue };
             if enough(&counters) {
                 return *counters;

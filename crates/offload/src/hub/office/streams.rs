@@ -5,8 +5,8 @@
 use crate::desk::{Asker, ConnectionRef, Delivery, Desk, Done, LogLine, Response};
 use crate::event::{Subject, Told, envelope};
 use crate::hub::crew::Boot;
-use crate::hub::wall;
 use crate::limits::MOST_LOG_LINES;
+use crate::log::wall;
 use crate::picture::{Picture, Place};
 use ragchew_core::Mono;
 use ragchew_core::report::What;
