@@ -70,8 +70,8 @@ fn begin(w: &mut World) {
     w.send(usual_path(D), &rptk(usual_id(D), &salt, b"passw0rd"));
     guess(w, 2);
     let (speech, echo) = (call(91, 2, 0x77, 2).frames(usual_id(A)), call(9990, 1, 0x78, 1).frames(usual_id(C)));
-    for n in 0..8 {
-        w.send(usual_path(A), &speech[n]);
+    for (n, frame) in speech.iter().enumerate().take(8) {
+        w.send(usual_path(A), frame);
         echo.get(n).filter(|_| n < 5).map(|frame| w.send(usual_path(C), frame));
         w.wait(60);
     }
@@ -170,6 +170,7 @@ fn forgeries(moment: &Moment) -> impl Iterator<Item = (usize, &'static [u8])> {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // This test asks the environment; the core does not.
 fn no_extreme_value_in_a_snapshot_makes_the_core_panic() {
     let moments = moments();
     let all: usize = moments.iter().map(|moment| forgeries(moment).count()).sum();
