@@ -1,6 +1,7 @@
 //! Instructions and last-level misses per delivered packet, counted by callgrind in `counted`, and the gate on them. Simulated
 //! caches are fixed, those of a small computer: 32 KiB and 1 MiB. Owns `instructions.json`.
 
+use crate::key::Key;
 use crate::table::Table;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -37,17 +38,12 @@ pub enum Gate {
     Passed,
     /// Some are not.
     Failed,
-    /// The committed counts are of another compiler.
-    OtherCompiler,
+    /// The committed counts are of another key.
+    OtherKey,
 }
 
 fn committed_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json")
-}
-
-fn compiler() -> String {
-    let output = Command::new("rustc").arg("-V").output();
-    output.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 /// Counts everything once, and compares few with many sessions.
@@ -150,9 +146,9 @@ pub fn accept(table: &mut Table) -> Result<(), String> {
         })
         .collect();
     let note = "Per delivered packet of a warm call: instructions, and last-level misses when every frame finds cold caches \
-                (1 MiB). The counts are those of this compiler; with another one they are compared and nothing fails. Tolerance \
+                (1 MiB). The counts are those of this key; with another one they are compared and nothing fails. Tolerance \
                 3 % for instructions, 10 % for misses. When a change is meant: benches/run --accept, and commit this file with the reason.";
-    let all = json!({ "note": note, "rustc": compiler(), "machine": env::consts::ARCH, "per_packet": rows });
+    let all = json!({ "note": note, "key": Key::here().to_json(), "per_packet": rows });
     fs::write(committed_file(), format!("{all:#}\n")).map_err(|e| e.to_string())
 }
 
@@ -161,7 +157,11 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
     let costs = count(table)?;
     let text = fs::read_to_string(committed_file()).map_err(|e| format!("{}: {e}", committed_file().display()))?;
     let committed: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    let same = committed["rustc"] == compiler().as_str() && committed["machine"] == env::consts::ARCH;
+    judge(&costs, &committed, &Key::here())
+}
+
+/// Compares `costs` of `key` with what is committed, and says what moved.
+fn judge(costs: &Costs, committed: &Value, key: &Key) -> Result<Gate, String> {
     let expected = committed["per_packet"].as_object().map_or(0, |counts| counts.len());
     if costs.len() != expected || costs.is_empty() {
         return Err(format!(
@@ -170,7 +170,7 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
         ));
     }
     let mut moved = 0;
-    for (name, cost) in &costs {
+    for (name, cost) in costs {
         let was = &committed["per_packet"][name];
         let parts =
             [("instructions", cost.instructions, TOLERANCE), ("cold_misses", cost.cold_misses, MISSES_TOLERANCE)];
@@ -182,15 +182,10 @@ pub fn gate(table: &mut Table) -> Result<Gate, String> {
             }
         }
     }
-    if !same {
-        eprintln!(
-            "the committed counts are of {} on {}, this is {} on {}: compared, not judged",
-            committed["rustc"],
-            committed["machine"],
-            compiler(),
-            env::consts::ARCH
-        );
-        return Ok(Gate::OtherCompiler);
+    let differences = key.differences(&committed["key"]);
+    if !differences.is_empty() {
+        eprintln!("{}: compared, not judged", differences.join("; "));
+        return Ok(Gate::OtherKey);
     }
     if moved == 0 {
         return Ok(Gate::Passed);
@@ -212,5 +207,22 @@ mod tests {
         let found = totals(text);
         assert_eq!(found["a.warm"], (100.0, 6.0));
         assert_eq!(found["b.cold"], (50.0, 1.0));
+    }
+
+    #[test]
+    fn counts_that_moved_fail_under_their_own_key_and_are_only_told_under_another_one() {
+        let key = crate::key::tests::key;
+        let costs =
+            |instructions| Costs::from([("a".to_owned(), Cost { instructions, cold_misses: 10.0, warm_misses: 0.0 })]);
+        let committed = json!({
+            "key": key("glibc 2.36").to_json(),
+            "per_packet": { "a": { "instructions": 100.0, "cold_misses": 10.0 } },
+        });
+        let judged = |instructions, libc| judge(&costs(instructions), &committed, &key(libc));
+        assert_eq!(judged(102.0, "glibc 2.36"), Ok(Gate::Passed));
+        assert_eq!(judged(104.0, "glibc 2.36"), Ok(Gate::Failed));
+        assert_eq!(judged(104.0, "glibc 2.41"), Ok(Gate::OtherKey));
+        assert_eq!(judged(100.0, "glibc 2.41"), Ok(Gate::OtherKey));
+        assert!(judge(&Costs::new(), &committed, &key("glibc 2.36")).is_err());
     }
 }

@@ -4,6 +4,7 @@
 mod child;
 mod flood;
 mod instructions;
+mod key;
 mod load;
 mod measure;
 mod table;

@@ -1,4 +1,4 @@
-//! Every limit of configuration, channels and the orderly end, with unit and reason, as constants and as one table that the
+//! Every limit of configuration, channels, the orderly end and captures in words, with unit and reason, as constants and as one table that the
 //! manual is tested against. Owns the numbers; never what they bound. Source: design §6, §8.
 
 use ragchew_core::time::Span;
@@ -56,4 +56,19 @@ ragchew_core::limits! {
     RECONNECT: Span = Span::secs(1);
     /// Between two pictures of the live view: enough to see a call begin.
     PICTURE_PACE: Span = Span::millis(100);
+
+    /// Messages that a capture in words holds, repeats folded; what follows is counted and left out. With `--messages`
+    /// nothing is held.
+    TOLD_MESSAGES: usize = 65_536, "entries";
+    /// Calls that a capture in words holds, apart from the messages, so that a flood of logins leaves them their room.
+    TOLD_CALLS: usize = 32_768, "calls";
+    /// A repeat that comes later than this after the one before is told anew: it is another story.
+    FOLD_WITHIN: Span = Span::secs(120);
+    /// Pairs of addresses, IDs and sessions of which a capture in words remembers who they are, each.
+    TOLD_PARTIES: usize = 65_536, "parties";
+    /// Reasons and ports of datagrams that are not understood; what follows is counted together.
+    TOLD_UNKNOWN: usize = 4_096, "rows";
+    /// Entries of one list in a capture in words: IDs of a pair of addresses or of a call, what contradicts itself in it,
+    /// headers and CSBKs.
+    TOLD_LIST: usize = 32, "entries";
 }

@@ -60,7 +60,7 @@ fn limits_page() -> String {
         ("The core", ragchew_core::limits::limits()),
         ("Sockets, recordings and captures", ragchew_transport::limits::limits()),
         ("The log, the hub, workers and operators", ragchew_offload::limits::limits()),
-        ("Configuration, channels and the orderly end", ragchew_cli::limits::limits()),
+        ("Configuration, channels, the orderly end and captures in words", ragchew_cli::limits::limits()),
     ];
     for (room, limits) in rooms {
         page += &format!("\n## {room}\n\n| name | value | what for |\n| --- | --- | --- |\n");

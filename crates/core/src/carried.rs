@@ -8,6 +8,10 @@ use serde::de::{Deserializer, Error};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+/// Highest number of anything that is numbered without end. Nobody gets there: at a million a second it takes 290,000 years.
+/// So what goes on counting from a snapshot never overflows.
+pub(crate) const HIGHEST: u64 = u64::MAX / 2;
+
 /// Arrays of any length, which serde knows up to 32 only.
 pub(crate) mod array {
     use super::*;
@@ -38,6 +42,9 @@ impl<K: Serialize + Copy> Serialize for Deadlines<K> {
 impl<'de, K: Deserialize<'de> + Copy> Deserialize<'de> for Deadlines<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (entries, order) = <(Vec<(Mono, u64, K)>, u64)>::deserialize(deserializer)?;
+        if order > HIGHEST || entries.iter().any(|&(_, place, _)| place > order) {
+            return Err(D::Error::custom("more deadlines than can have been set"));
+        }
         Ok(Self::from_entries(entries, order))
     }
 }
@@ -90,6 +97,16 @@ mod tests {
         heap.set(Mono(20), 9);
         let drain = |heap: &mut Deadlines<u8>| -> Vec<_> { core::iter::from_fn(|| heap.pop_due(Mono(99))).collect() };
         assert_eq!(drain(&mut back), drain(&mut heap));
+    }
+
+    #[test]
+    fn a_heap_that_cannot_have_been_counted_is_refused() {
+        let read = |entries: Vec<(u64, u64, u8)>, order: u64| {
+            postcard::from_bytes::<Deadlines<u8>>(&postcard::to_allocvec(&(entries, order)).unwrap())
+        };
+        assert!(read(vec![(u64::MAX, HIGHEST, 1)], HIGHEST).is_ok());
+        assert!(read(vec![(5, 8, 1)], 7).is_err());
+        assert!(read(Vec::new(), HIGHEST + 1).is_err());
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Drain {
         self.next = 0;
         match self.stage {
             Stage::EndCalls => self.begin_round(turn, DRAIN_COPIES),
-            Stage::Tell { copies_left } => self.begin_round(turn, copies_left - 1),
+            Stage::Tell { copies_left } => self.begin_round(turn, copies_left.saturating_sub(1)),
             Stage::CloseSessions => turn.effects.set_drained(),
         }
     }
@@ -92,5 +92,30 @@ impl Drain {
         let at = self.round_at.max(turn.now.mono);
         self.round_at = at + DRAIN_INTERVAL;
         turn.due(at, Due::Drain);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Effects;
+    use crate::seed::{Secrets, Seed};
+    use crate::time::Now;
+    use crate::turn::Shared;
+    use crate::{Config, config::Policy};
+
+    #[test]
+    fn without_copies_left_sessions_are_closed() {
+        let secrets = Secrets::new(Seed::Key([0; 32]));
+        let (mut access, mut routing) =
+            (Access::new(&Config::default(), &secrets), Routing::new(Policy::default(), &secrets));
+        let (mut shared, mut effects) = (Shared::new(secrets), Effects::default());
+        let mut turn = Turn { now: Now::default(), shared: &mut shared, effects: &mut effects };
+        let mut drain = Drain::begin(&mut turn, &access, &routing);
+        drain.stage = Stage::Tell { copies_left: 0 };
+        drain.step(&mut turn, &mut access, &mut routing);
+        assert_eq!(drain.stage, Stage::CloseSessions);
+        drain.step(&mut turn, &mut access, &mut routing);
+        assert!(effects.drained());
     }
 }

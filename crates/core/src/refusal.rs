@@ -100,14 +100,14 @@ impl Refusals {
     /// Counts one.
     pub fn count(&mut self, why: Refusal) {
         if let Some(count) = self.counts.get_mut(why as usize) {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
     }
 
     /// Counts a datagram that is no message.
     pub fn count_malformed(&mut self, why: Malformed) {
         if let Some(count) = self.malformed.get_mut(why.index()) {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
     }
 
@@ -146,5 +146,13 @@ mod tests {
             counts.count(why);
             assert_eq!(counts.occurred().collect::<Vec<_>>(), [(why.name(), 1)]);
         }
+    }
+
+    #[test]
+    fn a_counter_that_is_full_stays_full() {
+        let mut full = Refusals { counts: [u64::MAX; Refusal::ALL.len()], malformed: [u64::MAX; Malformed::COUNT] };
+        full.count(Refusal::Loop);
+        full.count_malformed(Malformed::TooShort);
+        assert_eq!((full.get(Refusal::Loop), full.malformed(Malformed::TooShort)), (u64::MAX, u64::MAX));
     }
 }

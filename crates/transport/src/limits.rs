@@ -1,7 +1,7 @@
 //! Every limit of the transport, with unit and reason, as constants and as one table that the manual is tested against. Owns
 //! the numbers; never what they bound. Source: design §4, §8.
 
-use ragchew_core::limits::{EFFECTS_SOFT_LIMIT, STREAM_LIVE};
+use ragchew_core::limits::{EFFECTS_SOFT_LIMIT, MAX_SESSIONS, STREAM_LIVE};
 use ragchew_core::time::Span;
 
 ragchew_core::limits! {
@@ -59,6 +59,9 @@ ragchew_core::limits! {
     PART: usize = 128 * 1_024, "bytes";
     /// Bytes of the largest state or configuration that is read: a snapshot of 65,536 sessions is smaller.
     MOST_CARRIED: u64 = 256 << 20, "bytes";
+    /// Datagrams that a replayed core may send before the recording names one of them: what a batch may hold when it is
+    /// flushed, and after it one input that sends three (the end of a call, a header, a burst) to both slots of everybody.
+    MOST_UNCOMPARED: usize = EFFECTS_SOFT_LIMIT + 3 * 2 * MAX_SESSIONS, "datagrams";
 
     /// Bytes of the longest record that is read: a packet of 262,144 bytes, the largest that capturing programs take,
     /// and what a pcapng block holds around it.

@@ -5,6 +5,7 @@ use super::bridge::Journey;
 use super::entry::{Entry, count};
 use super::flow::Flow;
 use super::frame::{self, Frame};
+use crate::limits::TOLD_LIST;
 use ragchew_core::dmr::{Csbk, DataFormat, DataHeader};
 use ragchew_core::id::StreamId;
 use ragchew_core::time::Wall;
@@ -22,6 +23,8 @@ pub(super) struct DataCall {
     flow: Flow,
     csbks: BTreeMap<String, u64>,
     headers: Vec<String>,
+    /// CSBKs and headers that found no place in the two.
+    unlisted: u64,
     expected: Option<u8>,
     blocks: BTreeMap<&'static str, u64>,
     unreadable: u64,
@@ -40,6 +43,7 @@ impl DataCall {
             flow: Flow::default(),
             csbks: BTreeMap::new(),
             headers: Vec::new(),
+            unlisted: 0,
             expected: None,
             blocks: BTreeMap::new(),
             unreadable: 0,
@@ -70,14 +74,17 @@ impl DataCall {
         self.colour_codes.extend(burst.slot_type().ok().map(|slot_type| slot_type.colour_code.get()));
         match kind {
             FrameKind::Csbk => match Csbk::decode(burst.info()) {
-                Ok(csbk) => *self.csbks.entry(frame::csbk_words(csbk)).or_default() += 1,
+                Ok(csbk) => self.csbk(frame::csbk_words(csbk)),
                 Err(_) => self.unreadable += 1,
             },
             FrameKind::DataHeader => match DataHeader::decode(burst.info()) {
                 Ok(header) => {
                     let blocks = header.blocks_to_follow().filter(|_| header.format() != DataFormat::Proprietary);
                     self.expected = self.expected.or(blocks);
-                    self.headers.push(frame::header_words(header));
+                    match self.headers.len() < TOLD_LIST {
+                        true => self.headers.push(frame::header_words(header)),
+                        false => self.unlisted += 1,
+                    }
                 }
                 Err(_) => self.unreadable += 1,
             },
@@ -85,6 +92,15 @@ impl DataCall {
                 *self.blocks.entry(frame::kind_name(kind)).or_default() += 1;
                 self.unreadable += u64::from(frame::block(kind, &burst) == Some(None));
             }
+        }
+    }
+
+    fn csbk(&mut self, words: String) {
+        let full = self.csbks.len() >= TOLD_LIST;
+        match self.csbks.get_mut(&words) {
+            Some(times) => *times += 1,
+            None if full => self.unlisted += 1,
+            None => drop(self.csbks.insert(words, 1)),
         }
     }
 
@@ -111,6 +127,7 @@ impl DataCall {
         ));
         details.extend(self.csbks.iter().map(|(words, times)| format!("CSBK: {words}; {}", count(*times, "time"))));
         details.extend(self.headers.iter().map(|words| format!("header: {words}")));
+        details.extend((self.unlisted > 0).then(|| format!("and {} more CSBKs and headers", self.unlisted)));
         details.extend(self.blocks.iter().map(|(name, times)| format!("{times} of {name}")));
         details.extend(self.flow.rhythm());
         let flags = &mut self.entry.flags;

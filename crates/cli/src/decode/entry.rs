@@ -1,8 +1,10 @@
 //! One thing that happened in a capture, in words and as fields. Owns the cleaning of text that came from the network;
 //! knows no protocol.
 
+use crate::limits::TOLD_LIST;
 use ragchew_core::time::Wall;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// Which way a datagram went between the two that a link joins.
@@ -91,6 +93,34 @@ impl Entry {
 
     pub(super) fn is_call(&self) -> bool {
         matches!(self.event, "voice" | "data")
+    }
+}
+
+/// Different things of one kind, as many as a list may have.
+#[derive(Clone, Debug)]
+pub(super) struct Few<T> {
+    kept: BTreeSet<T>,
+    /// Whether there were more.
+    pub(super) more: bool,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { kept: BTreeSet::new(), more: false }
+    }
+}
+
+impl<T: Ord> Few<T> {
+    pub(super) fn insert(&mut self, thing: T) {
+        if self.kept.len() < TOLD_LIST || self.kept.contains(&thing) {
+            self.kept.insert(thing);
+        } else {
+            self.more = true;
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.kept.iter()
     }
 }
 

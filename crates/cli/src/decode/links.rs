@@ -2,6 +2,7 @@
 //! gateway, servers of a link. One pass over the capture before it is told. Source: `wire.md` 0, 1.9, 3.
 
 use super::entry::{Way, Wire};
+use crate::limits::{TOLD_LIST, TOLD_PARTIES};
 use ragchew_core::id::ClientId;
 use ragchew_core::wire::hbp::{ClientMessage, DmrdView, Local, ServerMessage};
 use ragchew_core::wire::{Malformed, bridge_control, fbp, openbridge};
@@ -82,6 +83,10 @@ pub(super) struct Links {
     clients: BTreeMap<Pair, BTreeSet<ClientId>>,
     /// Network IDs of servers.
     networks: BTreeMap<SocketAddr, ClientId>,
+    /// IDs in `clients`, over all pairs.
+    ids: usize,
+    /// Whether the capture has more of one of these than there is room for.
+    more: bool,
 }
 
 impl Links {
@@ -106,18 +111,44 @@ impl Links {
                 }
                 Message::Frame(_) | Message::Unknown(_) => continue,
             };
-            if let Role::Session { server, .. } = role {
-                links.servers.insert(server);
-            }
-            links.roles.entry(between).or_insert(role);
-            if let Some(client) = client {
-                links.clients.entry(between).or_default().insert(client);
-            }
-            if let Some(network) = message.network() {
-                links.networks.insert(*source, network);
+            if links.learn(between, role) {
+                client.into_iter().for_each(|client| links.client(between, client));
+                message.network().into_iter().for_each(|network| links.network(*source, network));
             }
         }
         links
+    }
+
+    /// Takes what two addresses have to do with each other, if there is room to know it.
+    fn learn(&mut self, between: Pair, role: Role) -> bool {
+        if self.roles.len() >= TOLD_PARTIES && !self.roles.contains_key(&between) {
+            self.more = true;
+            return false;
+        }
+        if let Role::Session { server, .. } = role {
+            // Both ends of every pair, at most.
+            self.servers.insert(server);
+        }
+        self.roles.entry(between).or_insert(role);
+        true
+    }
+
+    fn client(&mut self, between: Pair, client: ClientId) {
+        let known = self.clients.get(&between).is_some_and(|clients| clients.contains(&client));
+        if !known && self.ids >= TOLD_PARTIES {
+            self.more = true;
+        } else if !known {
+            self.ids += 1;
+            self.clients.entry(between).or_default().insert(client);
+        }
+    }
+
+    fn network(&mut self, server: SocketAddr, network: ClientId) {
+        if self.networks.len() >= TOLD_PARTIES && !self.networks.contains_key(&server) {
+            self.more = true;
+        } else {
+            self.networks.insert(server, network);
+        }
     }
 
     /// The names and the way of a datagram; `id` is the one in its frame, if it has one.
@@ -131,9 +162,9 @@ impl Links {
             None if self.servers.contains(&from) => Way::Down,
             None => Way::Across,
         };
-        // Several clients may share an address; an ID that none of them has is not believed.
+        // Several clients may share an address; an ID that none of them has is not believed, where all are known.
         let known = match self.clients.get(&between) {
-            Some(clients) => id.filter(|id| clients.contains(id)).or(clients.first().copied()),
+            Some(clients) => id.filter(|id| self.more || clients.contains(id)).or(clients.first().copied()),
             None => id,
         };
         Wire { who: known.map_or_else(|| from.to_string(), |id| id.to_string()), from, to, way }
@@ -145,9 +176,9 @@ impl Links {
         Wire { who: network.map_or_else(|| from.to_string(), |id| id.to_string()), from, to, way: Way::Across }
     }
 
-    /// The IDs that frames between two addresses may bear, if it is known.
+    /// The IDs that frames between two addresses may bear, if it is known of all.
     pub(super) fn clients(&self, from: SocketAddr, to: SocketAddr) -> Option<&BTreeSet<ClientId>> {
-        self.clients.get(&pair(from, to))
+        self.clients.get(&pair(from, to)).filter(|_| !self.more)
     }
 
     /// Characters of the longest ID of somebody; that of most IDs if there is none.
@@ -163,14 +194,24 @@ impl Links {
             None => address.to_string(),
         };
         let line = |(between, role): (&Pair, &Role)| {
-            let ids = self.clients.get(between).into_iter().flatten();
-            let id: String = ids.map(|id| format!(" {id}")).collect();
+            let id = self.clients.get(between).map_or_else(String::new, some_of);
             match role {
                 Role::Session { client, server } => format!("HBP client{id} at {client}, server at {server}"),
                 Role::Local { host, gateway } => format!("MMDVMHost{id} at {host}, DMRGateway at {gateway}"),
                 Role::Link => format!("link of {} and {}", named(&between.0), named(&between.1)),
             }
         };
-        self.roles.iter().map(line).collect()
+        let more =
+            self.more.then(|| format!("more addresses or IDs than {TOLD_PARTIES}; the others are not named here"));
+        self.roles.iter().map(line).chain(more).collect()
+    }
+}
+
+/// The IDs of a pair, as many as a line may have.
+fn some_of(ids: &BTreeSet<ClientId>) -> String {
+    let words: String = ids.iter().take(TOLD_LIST).map(|id| format!(" {id}")).collect();
+    match ids.len().saturating_sub(TOLD_LIST) {
+        0 => words,
+        more => format!("{words} and {more} more"),
     }
 }

@@ -4,8 +4,11 @@
 mod bridge;
 mod data;
 mod entry;
+#[cfg(test)]
+mod floods;
 mod flow;
 mod frame;
+mod keep;
 mod lc;
 mod links;
 mod options;

@@ -51,6 +51,11 @@ pub(super) struct Pings {
 }
 
 impl Pings {
+    /// Pings and answers.
+    pub(super) fn datagrams(&self) -> u64 {
+        self.sent + self.answered
+    }
+
     /// Completes the entry of these pings.
     pub(super) fn settle(self, entry: &mut Entry) {
         let all = match (self.sent, self.answered) {

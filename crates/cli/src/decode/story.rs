@@ -1,21 +1,22 @@
 //! The story of a capture, in the order of its beginning: every message given to the room that understands it, calls kept
-//! open until they end. Owns the ends of calls and the folding of repeats; knows no words. Source: `wire.md` 1.7, 6 (trap 12).
+//! open until they end. Owns the ends of calls and runs of pings; knows no words. Source: `wire.md` 1.7, 6 (trap 12).
 
 use super::bridge::{self, Origin};
 use super::data::DataCall;
 use super::entry::{Entry, Wire, clean};
 use super::frame::{self, Frame};
+use super::keep::{Kept, Lane, Placed, Unknown};
 use super::links::{Links, Message};
 use super::session::{self, Session, Told};
 use super::voice::VoiceCall;
 use super::{Detail, Lens};
+use crate::limits::TOLD_PARTIES;
 use ragchew_core::id::{ClientId, Slot, StreamId};
 use ragchew_core::time::{Span, Wall};
 use ragchew_core::wire::hbp::{ClientMessage, DmrdView, FrameKind, Local, ServerMessage};
 use ragchew_transport::capture::{Capture, Datagram};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 
 /// A longer silence ends a voice call.
 const VOICE_GAP: Span = Span::secs(2);
@@ -25,15 +26,10 @@ const DATA_GAP: Span = Span::secs(3);
 /// What frames of sessions and of the local dialect count as; others have their link's protocol.
 const HBP: &str = "HBP";
 
-/// A direction between two addresses.
-type Lane = (SocketAddr, SocketAddr);
 /// Lane, protocol, slot, stream.
 type VoiceKey = (Lane, &'static str, Slot, StreamId);
 /// Lane, protocol, slot, source, destination, private.
 type DataKey = (Lane, &'static str, Slot, u32, u32, bool);
-
-/// Why, from which port and to which: how many datagrams are not understood.
-pub(super) type Unknown = BTreeMap<(&'static str, u16, u16), u64>;
 
 /// A capture of which it is known who is who.
 pub(super) struct Story<'a> {
@@ -51,6 +47,8 @@ pub(super) struct Ending {
     pub(super) unknown: Unknown,
     /// Voice and data calls.
     pub(super) calls: u64,
+    /// Datagrams that are understood and not told, because the story holds what it may.
+    pub(super) left_out: u64,
 }
 
 impl<'a> Story<'a> {
@@ -74,12 +72,13 @@ impl<'a> Story<'a> {
         for datagram in wanted(self.capture, self.lens) {
             teller.datagram(datagram);
             if self.lens.detail == Detail::Messages {
-                teller.entries.drain(..).try_for_each(|entry| sink(&entry))?;
+                teller.kept.drain().try_for_each(|entry| sink(&entry))?;
             }
         }
-        let (entries, unknown) = teller.finish();
+        let (kept, unknown) = teller.finish();
+        let (entries, left_out) = kept.finish();
         entries.iter().try_for_each(sink)?;
-        Ok(Ending { unknown, calls: entries.iter().filter(|entry| entry.is_call()).count() as u64 })
+        Ok(Ending { unknown, calls: entries.iter().filter(|entry| entry.is_call()).count() as u64, left_out })
     }
 }
 
@@ -95,12 +94,10 @@ fn wanted<'a>(capture: &'a Capture, lens: &Lens) -> impl Iterator<Item = &'a Dat
 struct Teller<'a> {
     lens: &'a Lens,
     links: &'a Links,
-    entries: Vec<Entry>,
+    kept: Kept,
     sessions: BTreeMap<Lane, Session>,
     voice: BTreeMap<VoiceKey, VoiceCall>,
     data: BTreeMap<DataKey, DataCall>,
-    /// The entry into which the next repeat goes.
-    folds: BTreeMap<(Lane, String), usize>,
     unknown: Unknown,
 }
 
@@ -109,12 +106,11 @@ impl<'a> Teller<'a> {
         Self {
             lens,
             links,
-            entries: Vec::new(),
+            kept: Kept::new(lens.detail),
             sessions: BTreeMap::new(),
             voice: BTreeMap::new(),
             data: BTreeMap::new(),
-            folds: BTreeMap::new(),
-            unknown: BTreeMap::new(),
+            unknown: Unknown::default(),
         }
     }
 
@@ -143,43 +139,57 @@ impl<'a> Teller<'a> {
             }
             Message::Control(view) => {
                 let entry = bridge::control(*at, bridge(None), &view, self.lens);
-                self.fold(entry);
+                self.kept.usual(entry);
             }
             Message::Client(ClientMessage::Local(local)) => {
                 let entry = local_entry(*at, wire(None), &local);
-                self.fold(entry);
+                self.kept.usual(entry);
             }
             Message::Client(message) => {
                 let wire = wire(message.client());
-                let session = self.sessions.entry((*source, *destination)).or_default();
                 let ping = matches!(message, ClientMessage::Ping { .. });
-                let told = session.client(*at, wire, &message, self.lens);
-                self.told(told, (*source, *destination), ping);
+                self.said((*source, *destination), ping, |session, lens| session.client(*at, wire, &message, lens));
             }
             Message::Server(message) => {
                 let wire = wire(server_id(&message));
-                let session = self.sessions.entry((*destination, *source)).or_default();
                 let pong = matches!(message, ServerMessage::Pong(_));
-                let told = session.server(*at, wire, &message, self.lens);
-                self.told(told, (*destination, *source), pong);
+                self.said((*destination, *source), pong, |session, lens| session.server(*at, wire, &message, lens));
             }
             Message::Unknown(why) => {
-                *self.unknown.entry((why.name(), source.port(), destination.port())).or_default() += 1;
+                self.unknown.count(why.name(), source.port(), destination.port());
             }
         }
     }
 
-    /// What a session told; anything but pings and their answers ends a run of pings.
-    fn told(&mut self, told: Told, lane: Lane, keepalive: bool) {
-        if !keepalive {
-            self.settle(lane);
+    /// A message of a session. One for which there is no room is told, if at all, as if it were the first of its session.
+    fn said(&mut self, lane: Lane, keepalive: bool, tell: impl FnOnce(&mut Session, &Lens) -> Told) {
+        if self.lens.detail == Detail::Calls {
+            return;
         }
+        let mut passing = Session::default();
+        let room = self.sessions.len() < TOLD_PARTIES || self.sessions.contains_key(&lane);
+        let session = if room { self.sessions.entry(lane).or_default() } else { &mut passing };
+        let told = tell(session, self.lens);
+        if !room && self.lens.detail == Detail::Story {
+            self.kept.leave_out(1);
+            return;
+        }
+        self.told(told, lane, keepalive);
+    }
+
+    /// What a session told; anything new but pings and their answers ends a run of pings.
+    fn told(&mut self, told: Told, lane: Lane, keepalive: bool) {
         match told {
-            Told::Entry(entry) => self.entries.push(*entry),
+            Told::Entry(entry) => {
+                let placed = self.kept.message(*entry);
+                if !keepalive && placed != Placed::Folded {
+                    self.settle(lane);
+                }
+            }
             Told::FirstPing(entry) => {
-                let place = self.entries.len();
-                self.entries.push(*entry);
-                if let Some(pings) = self.sessions.get_mut(&lane).and_then(|session| session.pings.as_mut()) {
+                let placed = self.kept.alone(*entry);
+                let pings = self.sessions.get_mut(&lane).and_then(|session| session.pings.as_mut());
+                if let (Placed::New(place), Some(pings)) = (placed, pings) {
                     pings.entry = place;
                 }
             }
@@ -189,26 +199,11 @@ impl<'a> Teller<'a> {
 
     fn settle(&mut self, lane: Lane) {
         let pings = self.sessions.get_mut(&lane).and_then(|session| session.pings.take());
-        if let Some(pings) = pings.filter(|_| self.lens.detail != Detail::Messages) {
-            if let Some(entry) = self.entries.get_mut(pings.entry) {
-                pings.settle(entry);
-            }
-        }
-    }
-
-    /// Adds an entry, or counts it to the same one before.
-    fn fold(&mut self, entry: Entry) {
-        let key = ((entry.wire.from, entry.wire.to), entry.headline.clone());
-        let place = self.folds.get(&key).copied().filter(|_| self.lens.detail != Detail::Messages);
-        match place.and_then(|place| self.entries.get_mut(place)) {
-            Some(first) => {
-                first.times += 1;
-                first.last = entry.at;
-            }
-            None => {
-                self.folds.insert(key, self.entries.len());
-                self.entries.push(entry);
-            }
+        let Some(pings) = pings.filter(|_| self.lens.detail == Detail::Story) else { return };
+        match self.kept.entry(pings.entry) {
+            Some(entry) => pings.settle(entry),
+            // The first of them was counted when it came.
+            None => self.kept.leave_out(pings.datagrams() - 1),
         }
     }
 
@@ -218,7 +213,7 @@ impl<'a> Teller<'a> {
 
     fn frame(&mut self, frame: &Frame<'_>) {
         if self.lens.detail == Detail::Messages {
-            self.entries.push(frame::message(frame, self.lens));
+            self.kept.alone(frame::message(frame, self.lens));
             return;
         }
         let (view, lane) = (&frame.view, (frame.wire.from, frame.wire.to));
@@ -231,7 +226,7 @@ impl<'a> Teller<'a> {
             }
             kind => {
                 let why = if kind == FrameKind::Idle { "idle_frame" } else { "bad_frame_type" };
-                *self.unknown.entry((why, lane.0.port(), lane.1.port())).or_default() += 1;
+                self.unknown.count(why, lane.0.port(), lane.1.port());
             }
         }
     }
@@ -244,6 +239,9 @@ impl<'a> Teller<'a> {
                 return;
             }
         }
+        if !self.kept.call_begins() {
+            return;
+        }
         if let Some(over) = self.voice.insert(key, VoiceCall::begin(frame)) {
             self.voice_over(key, over);
         }
@@ -252,7 +250,7 @@ impl<'a> Teller<'a> {
     fn voice_over(&mut self, ((from, to), protocol, ..): VoiceKey, call: VoiceCall) {
         let clients = self.links.clients(from, to).filter(|_| protocol == HBP);
         let entry = call.finish(self.lens, clients);
-        self.entries.push(entry);
+        self.kept.call(entry);
     }
 
     fn data_frame(&mut self, frame: &Frame<'_>, key: DataKey) {
@@ -262,12 +260,15 @@ impl<'a> Teller<'a> {
                 return;
             }
         }
+        if !self.kept.call_begins() {
+            return;
+        }
         if let Some(over) = self.data.insert(key, DataCall::begin(frame)) {
-            self.entries.push(over.finish());
+            self.kept.call(over.finish());
         }
     }
 
-    fn finish(mut self) -> (Vec<Entry>, Unknown) {
+    fn finish(mut self) -> (Kept, Unknown) {
         for lane in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.settle(lane);
         }
@@ -275,14 +276,9 @@ impl<'a> Teller<'a> {
             self.voice_over(key, call);
         }
         for (_, call) in std::mem::take(&mut self.data) {
-            self.entries.push(call.finish());
+            self.kept.call(call.finish());
         }
-        if self.lens.detail == Detail::Calls {
-            self.entries.retain(Entry::is_call);
-        }
-        // A stable sort: what is of the same moment stays in the order in which it was told.
-        self.entries.sort_by_key(|entry| entry.at);
-        (self.entries, self.unknown)
+        (self.kept, self.unknown)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::entry::{Entry, count};
 use super::story::Story;
+use crate::limits::{TOLD_CALLS, TOLD_MESSAGES, TOLD_PARTIES};
 use ragchew_core::time::Wall;
 use ragchew_offload::log::Stamp;
 use serde_json::{Map, Value, json};
@@ -63,8 +64,14 @@ pub(super) fn write(out: &mut impl Write, file: &str, story: &Story<'_>, colour:
     if !ending.unknown.is_empty() {
         writeln!(out, "\nnot understood:")?;
     }
-    for ((why, from, to), times) in &ending.unknown {
+    for ((why, from, to), times) in &ending.unknown.rows {
         writeln!(out, "  {why} from port {from} to port {to}: {}", count(*times, "time"))?;
+    }
+    if ending.unknown.others > 0 {
+        writeln!(out, "  of other reasons, or from and to other ports: {}", count(ending.unknown.others, "time"))?;
+    }
+    if ending.left_out > 0 {
+        writeln!(out, "\n{}", paint.wrap("31", &left_out(ending.left_out)))?;
     }
     if today.is_none() && ending.unknown.is_empty() {
         writeln!(out, "  nothing to show")?;
@@ -73,6 +80,15 @@ pub(super) fn write(out: &mut impl Write, file: &str, story: &Story<'_>, colour:
         Some(broken) => writeln!(out, "\n{}", paint.wrap("31", &format!("the capture breaks at {broken}"))),
         None => Ok(()),
     }
+}
+
+/// What does not stand there, and what to do about it.
+fn left_out(datagrams: u64) -> String {
+    format!(
+        "left out: {}; a story holds {TOLD_MESSAGES} messages, {TOLD_CALLS} calls and {TOLD_PARTIES} sessions \
+         (--messages tells everything, --calls only calls, --port only those of a port)",
+        count(datagrams, "datagram")
+    )
 }
 
 fn line(out: &mut impl Write, entry: &Entry, width: usize, paint: &Paint) -> io::Result<()> {
@@ -111,12 +127,15 @@ pub(super) fn json_lines(out: &mut impl Write, file: &str, story: &Story<'_>) ->
     });
     writeln!(out, "{head}")?;
     let ending = story.tell(&mut |entry| writeln!(out, "{}", object(entry)))?;
-    for ((why, from, to), times) in &ending.unknown {
+    for ((why, from, to), times) in &ending.unknown.rows {
         let line = json!({ "event": "unknown", "reason": why, "from_port": from, "to_port": to, "times": times });
         writeln!(out, "{line}")?;
     }
+    if ending.unknown.others > 0 {
+        writeln!(out, "{}", json!({ "event": "unknown", "reason": "others", "times": ending.unknown.others }))?;
+    }
     let broken = story.capture.broken.as_ref().map(ToString::to_string);
-    writeln!(out, "{}", json!({ "event": "end", "calls": ending.calls, "broken": broken }))
+    writeln!(out, "{}", json!({ "event": "end", "calls": ending.calls, "left_out": ending.left_out, "broken": broken }))
 }
 
 fn object(entry: &Entry) -> Value {

@@ -3,16 +3,17 @@
 
 use super::Lens;
 use super::bridge::Journey;
-use super::entry::{Entry, count};
+use super::entry::{Entry, Few, count};
 use super::flow::Flow;
 use super::frame::{self, Frame};
 use super::lc;
+use crate::limits::TOLD_LIST;
 use ragchew_core::dmr::{Flco, GpsInfo, LinkControl, TalkerAliasAssembler};
 use ragchew_core::id::ClientId;
 use ragchew_core::time::Wall;
 use ragchew_core::wire::hbp::{BurstIndex, Dmrd, FrameKind};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Voice bits of a burst that count into its bit errors (`wire.md` 1.7).
 const CHECKED_BITS: u64 = 141;
@@ -72,14 +73,14 @@ pub(super) struct VoiceCall {
     alias: TalkerAliasAssembler,
     position: Option<GpsInfo>,
     colour_codes: BTreeSet<u8>,
-    contradictions: BTreeSet<String>,
+    contradictions: Few<String>,
     options: BTreeSet<String>,
     enciphered: bool,
     /// Bursts with voice, and their errors.
     voice: u64,
     errors: u64,
     levels: (u64, u64),
-    ids: BTreeMap<u32, u64>,
+    ids: Few<u32>,
     journey: Option<Journey>,
 }
 
@@ -103,13 +104,13 @@ impl VoiceCall {
             alias: TalkerAliasAssembler::new(),
             position: None,
             colour_codes: BTreeSet::new(),
-            contradictions: BTreeSet::new(),
+            contradictions: Few::default(),
             options: BTreeSet::new(),
             enciphered: false,
             voice: 0,
             errors: 0,
             levels: (0, 0),
-            ids: BTreeMap::new(),
+            ids: Few::default(),
             journey: frame.origin.map(Journey::new),
         };
         call.take(frame);
@@ -122,7 +123,7 @@ impl VoiceCall {
 
     pub(super) fn take(&mut self, frame: &Frame<'_>) {
         self.last = frame.at;
-        *self.ids.entry(frame.view.client().0).or_default() += 1;
+        self.ids.insert(frame.view.client().0);
         if let (Some(journey), Some(origin)) = (&mut self.journey, frame.origin) {
             journey.take(origin, frame.at);
         }
@@ -212,7 +213,9 @@ impl VoiceCall {
         self.voice_lc.get_or_insert(lc);
         self.options.extend(lc::service_options(lc));
         self.enciphered |= lc.privacy();
-        self.contradictions.extend(lc::contradiction(lc, &frame.view));
+        if let Some(contradiction) = lc::contradiction(lc, &frame.view) {
+            self.contradictions.insert(contradiction);
+        }
     }
 
     /// The call as it was.
@@ -319,8 +322,14 @@ impl VoiceCall {
             flags.push("the colour code changes".to_owned());
         }
         flags.extend(self.contradictions.iter().cloned());
-        let strange = self.ids.keys().filter(|got| clients.is_some_and(|clients| !clients.contains(&ClientId(**got))));
+        if self.contradictions.more {
+            flags.push(format!("and more contradictions than these {TOLD_LIST}"));
+        }
+        let strange = self.ids.iter().filter(|got| clients.is_some_and(|clients| !clients.contains(&ClientId(**got))));
         flags.extend(strange.map(|got| format!("frames bear ID {got}, which is not the client's")));
+        if self.ids.more {
+            flags.push(format!("frames bear more than {TOLD_LIST} IDs"));
+        }
     }
 
     fn fill(&mut self) {
@@ -350,7 +359,7 @@ impl VoiceCall {
             ("bit_error_percent", error_rate.map(|tenths| tenths as f64 / 10.0).into()),
             ("rssi_dbm", level.map(|level| -(level as i64)).into()),
             ("talker_alias", self.alias.text().map(|alias| alias.as_str().to_owned()).into()),
-            ("ids", self.ids.keys().copied().collect::<Vec<_>>().into()),
+            ("ids", self.ids.iter().copied().collect::<Vec<_>>().into()),
         ];
         fields.extend(more.map(|(name, value)| (name.to_owned(), value)));
         if let Some(journey) = self.journey.take() {

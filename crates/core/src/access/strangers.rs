@@ -94,7 +94,7 @@ impl Strangers {
         if now.since(failures.last) >= FAILED_LOGIN_MEMORY {
             failures.count = 0;
         }
-        failures.count += 1;
+        failures.count = failures.count.saturating_add(1);
         failures.last = now;
         if failures.count >= FAILED_LOGINS {
             *failures = Failures { count: 0, last: now, ignored_until: now + FAILED_LOGIN_PAUSE };
@@ -121,4 +121,20 @@ fn client_and_source(client: ClientId, remote: SocketAddr) -> [u8; 13] {
     let parts = client.to_bytes().into_iter().chain(SourcePrefix::from(remote.ip()).to_bytes());
     bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn more_failures_than_can_be_counted_are_one_pause() {
+        let (client, remote) = (ClientId(1), SocketAddr::from(([192, 0, 2, 1], 1)));
+        let mut strangers = Strangers::new(&Secrets::new(Seed::Key([0; 32])));
+        strangers.failed(client, remote, Mono(5));
+        strangers.failures.get_mut(&client_and_source(client, remote)).unwrap().count = u8::MAX;
+        strangers.failed(client, remote, Mono(6));
+        assert!(strangers.is_ignored(client, remote, Mono(7)));
+    }
 }

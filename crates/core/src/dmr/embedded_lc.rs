@@ -102,7 +102,7 @@ impl EmbeddedLcAssembler {
         if index == 0 {
             return None;
         }
-        if index == self.have + 1 || index == 1 {
+        if index - 1 == self.have || index == 1 {
             return self.push(Lcss::of_voice_burst(index)?, fragment);
         }
         self.reset();
@@ -195,6 +195,16 @@ mod tests {
         assert_eq!(run(&[(1, b), (2, c), (2, c), (3, d), (4, e)]), []);
         assert_eq!(run(&[(1, b), (2, c), (3, d), (9, e), (4, e)]), []);
         assert_eq!(run(&[(1, b), (0, 0), (2, c), (3, d), (4, e)]), [lc]);
+    }
+
+    #[test]
+    fn more_fragments_than_there_are_begin_anew() {
+        let lc = LinkControl([0, 0, 0, 0, 0, 9, 0, 0x13, 0x88]);
+        let [b, c, d, e] = encode(lc);
+        let mut assembler = EmbeddedLcAssembler { fragments: [0; 3], have: u8::MAX };
+        assert_eq!(assembler.push_indexed(2, c), None);
+        assert_eq!([(1, b), (2, c), (3, d)].map(|(index, part)| assembler.push_indexed(index, part)), [None; 3]);
+        assert_eq!(assembler.push_indexed(4, e), Some(lc));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) mod subscription;
 
 use crate::access::settings::Settings;
 use crate::config::Policy;
-use crate::id::Slot;
+use crate::id::{CallNo, Slot};
 use crate::net::Path;
 use crate::refs::{CallRef, SessionRef};
 use crate::report::CallEnd;
@@ -151,6 +151,11 @@ impl Routing {
         let mut calls: Vec<_> = self.calls.iter().map(|(call, record)| (record.tag.call, call)).collect();
         calls.sort_unstable();
         calls.into_iter().map(|(_, call)| call).collect()
+    }
+
+    /// The highest number of a call that is in use.
+    pub(crate) fn highest_call(&self) -> CallNo {
+        self.calls.values().map(|record| record.tag.call).max().unwrap_or_default()
     }
 
     /// Calls whose end was not told yet.

@@ -52,7 +52,7 @@ impl Progress {
         if let Some(place) = self.recent.get_mut(usize::from(seq) % RECENT_FRAMES) {
             *place = hash;
         }
-        self.seen += 1;
+        self.seen = self.seen.saturating_add(1);
         if self.is_too_fast(now) {
             return Err(Refusal::RateGuard);
         }
@@ -167,5 +167,12 @@ mod tests {
         assert_eq!(progress.accept(0, 1, Mono(0)), Ok(()));
         let passed = (0..200u64).filter(|&n| progress.accept(n as u8 + 1, n + 2, minute).is_ok()).count();
         assert_eq!(passed, 50);
+    }
+
+    #[test]
+    fn a_stream_of_more_frames_than_can_be_counted_is_too_fast() {
+        let mut progress = Progress { seen: u64::MAX, ..Progress::new(Mono(0)) };
+        assert_eq!(progress.accept(0, 1, Mono(u64::MAX)), Err(Refusal::RateGuard));
+        assert_eq!(progress.accept(1, 2, Mono(0)), Err(Refusal::RateGuard));
     }
 }

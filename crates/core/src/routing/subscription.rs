@@ -146,7 +146,7 @@ impl Subscriptions {
             lines[slot.index()].push(subscription);
         }
         if let Some(conference) = self.conferences.get_mut(conference) {
-            conference.subscriptions += 1;
+            conference.subscriptions = conference.subscriptions.saturating_add(1);
         }
         self.activate(subscription);
         Ok(subscription)
@@ -320,5 +320,18 @@ mod tests {
         assert!(subscribe(&mut store, 91).is_ok());
         assert_eq!(subscribe(&mut store, 92), Err(TooMany));
         assert_eq!(store.sizes(), (1, 1));
+    }
+
+    #[test]
+    fn a_conference_of_more_subscriptions_than_can_be_counted_takes_another() {
+        let (mut store, s) = store();
+        let subscribe = |store: &mut Subscriptions, session| {
+            store.subscribe(session, Slot::One, RfTg(91), ConferenceTg(91), SubscriptionSource::Static).unwrap()
+        };
+        let conference = subscribe(&mut store, s[0]);
+        let conference = store.get(conference).unwrap().conference;
+        store.conferences.get_mut(conference).unwrap().subscriptions = u32::MAX;
+        subscribe(&mut store, s[1]);
+        assert_eq!(store.conference(conference).unwrap().subscriptions, u32::MAX);
     }
 }

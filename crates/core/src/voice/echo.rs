@@ -121,7 +121,7 @@ impl Echo {
             step @ 1..=127 => u16::from(step),
             _ => 1,
         };
-        let offset = self.frames.last().map_or(0, |last| last.offset + step);
+        let offset = self.frames.last().map_or(0, |last| last.offset.saturating_add(step));
         if usize::from(offset) >= ECHO_FRAMES {
             return;
         }
@@ -134,7 +134,7 @@ impl Echo {
     pub(crate) fn finish(&mut self, stream: StreamId, now: Mono) -> Option<Mono> {
         let last = self.frames.last()?;
         if last.kind != FrameKind::Terminator {
-            let offset = last.offset + 1;
+            let offset = last.offset.saturating_add(1);
             let lc = LinkControl::group(self.rf_tg, self.source);
             let burst = *terminator_burst(lc, ColourCode::ONE).as_bytes();
             self.frames.push(Recorded { offset, kind: FrameKind::Terminator, burst, ber: 0, rssi: 0 });
@@ -187,8 +187,7 @@ mod tests {
     use super::*;
     use crate::wire::hbp::BurstIndex;
 
-    #[test]
-    fn of_nine_former_buffers_eight_are_kept() {
+    fn burst_a() -> [u8; FRAME_LEN] {
         let frame = Dmrd {
             seq: 0,
             source: RadioId(1),
@@ -202,7 +201,28 @@ mod tests {
             ber: 0,
             rssi: 0,
         };
-        let bytes = frame.emit();
+        frame.emit()
+    }
+
+    #[test]
+    fn a_recording_of_any_length_ends_and_is_played() {
+        let bytes = burst_a();
+        let frame = DmrdView::parse(&bytes).unwrap();
+        let mut echoes = Echoes::default();
+        let echo = echoes.open(SessionRef::default(), &frame).unwrap();
+        let echo = echoes.get_mut(echo).unwrap();
+        echo.record(&frame);
+        echo.frames[0].offset = u16::MAX;
+        echo.record(&frame);
+        assert_eq!(echo.frames.len(), 1, "there is no room for more");
+        assert!(echo.finish(StreamId(7), Mono(0)).is_some());
+        assert_eq!((echo.begin(Mono(0)), echo.frames[1].offset), (2, u16::MAX));
+        assert!(echo.next_frame(Mono(u64::MAX)).is_some());
+    }
+
+    #[test]
+    fn of_nine_former_buffers_eight_are_kept() {
+        let bytes = burst_a();
         let frame = DmrdView::parse(&bytes).unwrap();
         let mut echoes = Echoes::default();
         let open = (0..=SPARE_ECHOES).map(|_| echoes.open(SessionRef::default(), &frame).unwrap());

@@ -6,6 +6,7 @@ mod activation;
 mod completeness;
 mod contention;
 mod echo;
+mod forged;
 mod found;
 mod guards;
 mod lists;

@@ -3,7 +3,7 @@
 
 use super::reader::{Block, Fault, Reader, Stop};
 use super::{FORMAT, Mark, Note};
-use crate::limits::MOST_CARRIED;
+use crate::limits::{MOST_CARRIED, MOST_UNCOMPARED};
 use blake2::{Blake2s256, Digest};
 use etherparse::{SlicedPacket, TransportSlice};
 use ragchew_core::effects::FRAME_LEN;
@@ -138,7 +138,7 @@ struct Player<'a> {
     program: String,
     length: Span,
     effects: Effects,
-    /// What the core sent and has not been compared.
+    /// What the core sent and has not been compared; at most [`MOST_UNCOMPARED`].
     queue: VecDeque<(Path, Vec<u8>)>,
     carried: Carried,
     bytes: Vec<u8>,
@@ -271,7 +271,13 @@ impl Player<'_> {
         }
         let Some(core) = self.core.as_mut() else { return Next::Fault(Fault::Malformed) };
         core.handle(now, input, &mut self.effects);
-        Next::On
+        self.bounded()
+    }
+
+    /// What an input sends waits for its comparison, as the rest of its batch did; what it tells is for nobody.
+    fn bounded(&mut self) -> Next {
+        self.effects.keep_transmits_only();
+        if self.effects.transmits().len() > MOST_UNCOMPARED { Next::Fault(Fault::Uncompared) } else { Next::On }
     }
 
     fn came(&mut self, record: u64, mark: &Mark, wall: u64, bytes: &[u8]) -> Next {
@@ -291,7 +297,7 @@ impl Player<'_> {
         core.handle_witnessed(now, mark.path, &bytes, witness, &mut self.effects);
         let said = core.witness().and_then(|witness| witness.right);
         match right.filter(|right| said != Some(*right)) {
-            None => Next::On,
+            None => self.bounded(),
             Some(right) => {
                 let client = client_of(&bytes).unwrap_or_default();
                 self.differs(record, |difference| difference.answer = Some((client, right)))

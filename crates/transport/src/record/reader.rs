@@ -35,6 +35,8 @@ pub enum Fault {
     Gap(u64, u64),
     /// What it carries is no state, or no configuration, of this core.
     Content(SnapshotError),
+    /// The core sends more, before the recording says what was sent, than any server does before it flushes.
+    Uncompared,
     /// Something follows its end.
     AfterEnd,
     /// The system could not read the file.
@@ -64,6 +66,10 @@ impl fmt::Display for Fault {
                 "a gap: {records} records with {bytes} bytes were lost while the recording was made; what follows cannot be replayed"
             ),
             Self::Content(error) => write!(f, "{error}"),
+            Self::Uncompared => {
+                let most = crate::limits::MOST_UNCOMPARED;
+                write!(f, "more than {most} datagrams were to be sent here, and the recording names none of them")
+            }
             Self::AfterEnd => f.write_str("something follows the end of the recording"),
             Self::Unreadable(why) => f.write_str(why),
         }

@@ -2,6 +2,7 @@
 
 use super::blocks::{CUSTOM, PACKET};
 use super::*;
+use crate::limits::MOST_UNCOMPARED;
 use ragchew_core::config::{Defaults, Listener, ListenerAcl, Passphrase};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::id::{ClientId, ListenerId, RfTg};
@@ -21,7 +22,7 @@ fn config(passphrase: &[u8]) -> Config {
         name: "hotspots".into(),
         sockets: vec![SocketId(0), SocketId(1)],
         passphrase: Passphrase::new(passphrase),
-        max_clients: 100,
+        max_clients: 200,
         acl: ListenerAcl::default(),
         defaults: Defaults { statics: [Vec::new(), vec![RfTg(91)]], ..Defaults::default() },
         clients: Vec::new(),
@@ -130,17 +131,7 @@ impl Studio {
     /// Frames of a call of client 1 on TG 91 of slot 2.
     fn talk(&mut self, frames: std::ops::Range<u8>) {
         for seq in frames {
-            let mut frame = [0u8; 55];
-            frame[..4].copy_from_slice(b"DMRD");
-            frame[4] = seq;
-            frame[5..8].copy_from_slice(&[0x23, 0xb8, 0x69]);
-            frame[8..11].copy_from_slice(&[0, 0, 91]);
-            frame[11..15].copy_from_slice(&2_341_001u32.to_be_bytes());
-            // Slot 2, voice burst A with its sync, or B to F.
-            frame[15] = 0x80 | if seq % 6 == 0 { 0x10 } else { seq % 6 };
-            frame[16..20].copy_from_slice(&[0, 0, 0, 9]);
-            frame[20] = seq;
-            self.ask(1, &frame);
+            self.ask(1, &burst(seq, 9));
             self.pass(Span::millis(60));
         }
     }
@@ -169,6 +160,21 @@ impl Studio {
         writer.run().unwrap();
         std::fs::read(&self.file).unwrap()
     }
+}
+
+/// A burst of client 1 to TG 91 on slot 2.
+fn burst(seq: u8, stream: u8) -> [u8; 55] {
+    let mut frame = [0u8; 55];
+    frame[..4].copy_from_slice(b"DMRD");
+    frame[4] = seq;
+    frame[5..8].copy_from_slice(&[0x23, 0xb8, 0x69]);
+    frame[8..11].copy_from_slice(&[0, 0, 91]);
+    frame[11..15].copy_from_slice(&2_341_001u32.to_be_bytes());
+    // Voice burst A with its sync, or B to F.
+    frame[15] = 0x80 | if seq % 6 == 0 { 0x10 } else { seq % 6 };
+    frame[16..20].copy_from_slice(&[0, 0, 0, stream]);
+    frame[20] = seq;
+    frame
 }
 
 impl Drop for Studio {
@@ -332,6 +338,35 @@ fn a_gap_stops_the_replay_by_name() {
     let bytes = studio.finish();
     assert!(matches!(fault(&bytes), Fault::Gap(records, lost) if records > 0 && lost > 0));
     assert!(outcome(&bytes).eq(&outcome(&bytes)) && play(bytes.as_slice(), None).inputs > 10_000);
+}
+
+/// A recording of `frames` frames to 127 listeners of which nothing is said to be sent.
+fn unsaid(frames: usize) -> Outcome {
+    let mut studio = Studio::new();
+    // Each has an IPv4 address, and logins, of its own.
+    (0..128).for_each(|n| studio.log_in(2 * n + 1, PASSPHRASE));
+    studio.begin();
+    for seq in 0..frames {
+        studio.hear(1, &burst(seq as u8, 7));
+        // Nearly the most that the rate guard lets pass: all of it is one transmission.
+        studio.step_to(studio.now.mono + Span::millis(45));
+        studio.effects.clear();
+    }
+    outcome(&studio.finish())
+}
+
+#[test]
+fn a_recording_that_never_says_what_was_sent_is_stopped_by_name_before_it_fills_the_memory() {
+    let most = MOST_UNCOMPARED / 127;
+    match unsaid(most + 1) {
+        Outcome::Stopped(stop) => {
+            assert_eq!(stop.fault, Fault::Uncompared);
+            assert!(stop.to_string().contains("more than 395264 datagrams were to be sent here"), "{stop}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let Outcome::Different(difference) = unsaid(most) else { panic!("{most} frames are not too many") };
+    assert_eq!((difference.recorded.is_none(), difference.sent.is_some()), (true, true));
 }
 
 #[test]
