@@ -2,6 +2,7 @@
 //! for its receiver. Never sends anything itself. Source: design §2 rules 4 and 11.
 
 use crate::config::Config;
+use crate::control::ControlReply;
 use crate::id::{ClientId, Slot};
 use crate::net::Path;
 use crate::report::ReportEvent;
@@ -70,6 +71,7 @@ pub struct Effects {
     // Boxed, so that what crosses to the thread that frees it is one pointer.
     #[allow(clippy::vec_box)]
     retired: Vec<Box<Config>>,
+    replies: Vec<ControlReply>,
     drained: bool,
 }
 
@@ -81,6 +83,7 @@ impl Effects {
             transmits: Vec::with_capacity(transmits),
             events: Vec::with_capacity(256),
             retired: Vec::new(),
+            replies: Vec::new(),
             drained: false,
         }
     }
@@ -93,6 +96,11 @@ impl Effects {
     /// What happened, in order.
     pub fn events(&self) -> &[ReportEvent] {
         &self.events
+    }
+
+    /// Answers to what was asked by [`crate::Input::Control`].
+    pub fn replies(&self) -> &[ControlReply] {
+        &self.replies
     }
 
     /// Whether the orderly end is complete: every client was told.
@@ -134,6 +142,7 @@ impl Effects {
         self.transmits.clear();
         self.events.clear();
         self.retired.clear();
+        self.replies.clear();
         self.drained = false;
     }
 
@@ -144,7 +153,8 @@ impl Effects {
 
     /// Whether something was added since the last [`Effects::clear`].
     pub fn is_empty(&self) -> bool {
-        self.transmits.is_empty() && self.events.is_empty() && self.retired.is_empty() && !self.drained
+        let nothing = self.transmits.is_empty() && self.events.is_empty() && self.retired.is_empty();
+        nothing && self.replies.is_empty() && !self.drained
     }
 }
 
@@ -175,6 +185,11 @@ impl Effects {
     /// Adds a table that was replaced.
     pub fn push_retired(&mut self, config: Box<Config>) {
         self.retired.push(config);
+    }
+
+    /// Adds the answer to a request.
+    pub fn push_reply(&mut self, reply: ControlReply) {
+        self.replies.push(reply);
     }
 
     /// The orderly end is complete.

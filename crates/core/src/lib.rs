@@ -13,6 +13,7 @@ pub mod effects;
 pub mod id;
 pub mod limits;
 pub mod net;
+mod operator;
 pub mod rate;
 mod refs;
 pub mod refusal;
@@ -57,6 +58,8 @@ pub enum Input<'a> {
     Deadline,
     /// A new checked configuration; the core computes the difference and keeps every session it can.
     Replace(Box<Config>),
+    /// An operator, or who tells the world, asks for something; [`Effects::replies`] has the answer.
+    Control(control::ControlRequest),
     /// Orderly end: calls are ended, clients told; [`Effects::drained`] says when it is complete.
     Drain,
 }
@@ -91,6 +94,7 @@ impl Core {
             }
             Input::Deadline => self.deadline(now, effects),
             Input::Replace(config) => self.replace(now, config, effects),
+            Input::Control(request) => self.control(now, request, effects),
             Input::Drain => {
                 if self.drain.is_none() {
                     self.drain = Some(Drain::begin(&mut turn, &self.access, &self.routing));

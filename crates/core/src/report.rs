@@ -146,6 +146,8 @@ pub enum SessionEnd {
     Refused,
     /// The configuration no longer admits it.
     Removed,
+    /// An operator closed it.
+    Kicked,
     /// The server stops.
     Drained,
 }

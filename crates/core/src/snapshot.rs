@@ -17,7 +17,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Number of the form; one more whenever a type that is carried changes.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"rgc-snap";
 const HEAD: usize = MAGIC.len() + 2 + 8 + DIGEST;
@@ -71,6 +71,7 @@ struct StateRef<'a> {
     refusals: &'a Refusals,
     numbers: &'a StreamNumbers,
     given: [u64; 2],
+    last_calls: bool,
     access: &'a Access,
     routing: &'a Routing,
     drain: &'a Option<Drain>,
@@ -84,6 +85,7 @@ struct State {
     refusals: Refusals,
     numbers: StreamNumbers,
     given: [u64; 2],
+    last_calls: bool,
     access: Access,
     routing: Routing,
     drain: Option<Drain>,
@@ -153,6 +155,7 @@ impl Core {
             refusals: &shared.refusals,
             numbers: shared.secrets.numbers(),
             given: shared.given(),
+            last_calls: shared.last_calls,
             access,
             routing,
             drain,
@@ -184,7 +187,7 @@ impl Core {
         seed: Seed,
         secrets: Option<&Config>,
     ) -> Result<Self, SnapshotError> {
-        let State { mut config, deadlines, refusals, numbers, given, mut access, mut routing, drain } =
+        let State { mut config, deadlines, refusals, numbers, given, last_calls, mut access, mut routing, drain } =
             snapshot.state()?;
         if let Some(from) = secrets {
             config.unlabel(from);
@@ -193,7 +196,7 @@ impl Core {
         secrets.set_numbers(numbers);
         access.settle(&secrets).map_err(|_| SnapshotError::Content)?;
         routing.settle(&secrets).map_err(|_| SnapshotError::Content)?;
-        let shared = Shared::restored(secrets, deadlines, refusals, given);
+        let shared = Shared::restored(secrets, deadlines, refusals, given, last_calls);
         Ok(Self { config: Box::new(config), shared, access, routing, drain })
     }
 

@@ -9,7 +9,7 @@ use crate::refs::{CallRef, EchoRef, SessionRef, SubscriptionRef};
 use crate::refusal::{Refusal, Refusals};
 use crate::report::{ReportEvent, What};
 use crate::seed::Secrets;
-use crate::time::{Deadlines, Mono, Now};
+use crate::time::{Deadlines, Mono, Now, Wall};
 use crate::wire::MAX_DATAGRAM;
 use crate::wire::hbp::ServerMessage;
 use serde::{Deserialize, Serialize};
@@ -41,13 +41,15 @@ pub(crate) struct Shared {
     pub(crate) witness: Witness,
     /// What they shall have said, in a replay.
     pub(crate) testimony: Option<Witness>,
+    /// New calls and logins are refused, what runs goes on.
+    pub(crate) last_calls: bool,
     sessions: u64,
     calls: u64,
 }
 
 impl Shared {
     pub(crate) fn new(secrets: Secrets) -> Self {
-        Self::restored(secrets, Deadlines::default(), Refusals::default(), [0; 2])
+        Self::restored(secrets, Deadlines::default(), Refusals::default(), [0; 2], false)
     }
 
     /// What a snapshot carried.
@@ -56,8 +58,10 @@ impl Shared {
         deadlines: Deadlines<Due>,
         refusals: Refusals,
         [sessions, calls]: [u64; 2],
+        last_calls: bool,
     ) -> Self {
-        Self { deadlines, refusals, secrets, witness: Witness::default(), testimony: None, sessions, calls }
+        let witness = Witness::default();
+        Self { deadlines, refusals, secrets, witness, testimony: None, last_calls, sessions, calls }
     }
 
     /// Numbers of sessions and calls given out so far.
@@ -76,6 +80,11 @@ pub(crate) struct Turn<'a> {
 impl Turn<'_> {
     pub(crate) fn report(&mut self, what: What) {
         self.effects.push_event(ReportEvent { at: self.now.wall, retold: false, what });
+    }
+
+    /// Says once more how things are; `since` when, where that is known.
+    pub(crate) fn retell(&mut self, since: Option<Wall>, what: What) {
+        self.effects.push_event(ReportEvent { at: since.unwrap_or(self.now.wall), retold: true, what });
     }
 
     pub(crate) fn refuse(&mut self, why: Refusal) {

@@ -2,6 +2,7 @@
 //! passphrase can take over. Source: `wire.md` 1.3, 1.4; S-001 to S-010, S-236, S-237.
 
 use super::Access;
+use super::said::Said;
 use super::session::{AccessSession, LoginState};
 use super::settings::Settings;
 use super::strangers::Step;
@@ -12,7 +13,7 @@ use crate::net::Path;
 use crate::rate::Bucket;
 use crate::refs::SessionRef;
 use crate::refusal::Refusal;
-use crate::report::{SessionEnd, SessionTag, Text, What};
+use crate::report::{SessionEnd, SessionTag, What};
 use crate::routing::Routing;
 use crate::routing::station::StationInfo;
 use crate::time::Mono;
@@ -23,6 +24,9 @@ use subtle::ConstantTimeEq;
 impl Access {
     /// RPTL: gives a challenge. Costs nothing that stays, so there is nothing to fill.
     pub(super) fn login(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+        if turn.shared.last_calls {
+            return turn.refuse(Refusal::Draining);
+        }
         let now = turn.now.mono;
         if self.strangers.is_ignored(client, path.remote, now) {
             return turn.refuse(Refusal::FailedLogins);
@@ -58,6 +62,9 @@ impl Access {
         let digest = turn.digest(self.text_key, hash);
         if self.is_repeated_answer(listener, path, client, digest) {
             return turn.answer(*path, ServerMessage::acknowledge(client));
+        }
+        if turn.shared.last_calls {
+            return turn.refuse(Refusal::Draining);
         }
         if self.strangers.is_ignored(client, path.remote, now) {
             return turn.refuse(Refusal::FailedLogins);
@@ -203,6 +210,8 @@ impl Access {
             asked: None,
             key: None,
             options_bucket: Bucket::default(),
+            since: turn.now.wall,
+            said: Said::default(),
             settings: Settings::of(listener, client),
         });
         let Some(session) = session else {
@@ -216,30 +225,11 @@ impl Access {
 
     /// The session runs: routing learns of it, or of what changed.
     fn connect(&mut self, turn: &mut Turn<'_>, routing: &mut Routing, session: SessionRef, config: &ConfigView<'_>) {
-        self.sessions.set_running(session);
-        let Some(record) = self.sessions.get(session) else { return };
-        let who = record.tag();
-        let info = StationInfo { who, path: record.path, hears: heard_slots(config) };
-        turn.report(What::Connected {
-            who,
-            remote: record.path.remote,
-            callsign: Text::new(config.callsign()),
-            rx_hz: config.rx_frequency().unwrap_or(0),
-            tx_hz: config.tx_frequency().unwrap_or(0),
-            colour_code: config.colour_code().unwrap_or(0),
-            slots: config.slots().map_or(b'?', Slots::to_char),
-        });
-        turn.report(What::Software {
-            who,
-            software: Text::new(config.software()),
-            package: Text::new(config.package()),
-        });
-        turn.report(What::Described {
-            who,
-            callsign: Text::new(config.callsign()),
-            location: Text::new(config.location()),
-            description: Text::new(config.description()),
-        });
+        self.sessions.set_running(session, turn.now.wall);
+        let Some(record) = self.sessions.get_mut(session) else { return };
+        record.said = Said::of(config);
+        let info = StationInfo { who: record.tag(), path: record.path, hears: heard_slots(config) };
+        record.said.events(record.tag(), record.path.remote).into_iter().for_each(|what| turn.report(what));
         routing.attach(turn, session, info, &record.settings);
     }
 

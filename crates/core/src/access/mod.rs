@@ -4,6 +4,8 @@
 pub mod acl;
 mod login;
 pub mod options;
+mod operator;
+mod said;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod strangers;
@@ -328,7 +330,7 @@ impl Access {
     pub(crate) fn end(&mut self, turn: &mut Turn<'_>, routing: &mut Routing, session: SessionRef, cause: SessionEnd) {
         let Some(record) = self.sessions.remove(session) else { return };
         routing.detach(turn, session);
-        if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed) {
+        if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed | SessionEnd::Kicked) {
             self.farewell(turn, record.path, record.client);
         }
         turn.report(What::Disconnected { who: record.tag(), remote: record.path.remote, cause });

@@ -2,6 +2,7 @@
 //! two indexes (listener and ID; live addresses); decides no answers and routes nothing. Source: design §2, R-020 to R-029.
 
 use crate::access::options::Options;
+use crate::access::said::Said;
 use crate::access::settings::Settings;
 use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
@@ -11,10 +12,11 @@ use crate::refs::SessionRef;
 use crate::report::SessionTag;
 use crate::seed::Secrets;
 use crate::table::{Table, TableFull};
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
+use std::collections::BTreeMap;
 
 /// How far a login is. There is no state for a challenge: those are stateless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,10 @@ pub(crate) struct AccessSession {
     /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too.
     pub(crate) asked: Option<Box<Options>>,
     pub(crate) options_bucket: Bucket,
+    /// When it logged in.
+    pub(crate) since: Wall,
+    /// What its RPTC said, as far as it is told.
+    pub(crate) said: Said,
     pub(crate) settings: Settings,
 }
 
@@ -80,6 +86,9 @@ impl AccessSession {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sessions {
     records: SlotMap<SessionRef, AccessSession>,
+    /// In the order of their logins.
+    #[serde(skip)]
+    by_number: BTreeMap<SessionNo, SessionRef>,
     by_client: Table<(ListenerId, ClientId), SessionRef>,
     /// How many sessions run at an address, and the newest of them: no MSTNAK may go there.
     live: Table<SocketAddr, (u32, SessionRef)>,
@@ -92,6 +101,7 @@ impl Sessions {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
             records: SlotMap::with_key(),
+            by_number: BTreeMap::new(),
             by_client: Table::new(secrets.table_key(b"sessions"), MAX_SESSIONS),
             live: Table::new(secrets.table_key(b"live addresses"), MAX_SESSIONS),
             per_listener: Vec::new(),
@@ -151,18 +161,20 @@ impl Sessions {
         if let Some(count) = self.per_listener.get_mut(at) {
             *count += 1;
         }
+        let number = session.number;
         let session = self.records.insert(session);
+        self.by_number.insert(number, session);
         self.by_client.insert((listener, client), session).ok()?;
         Some(session)
     }
 
-    /// Marks a session as running.
-    pub(crate) fn set_running(&mut self, session: SessionRef) {
+    /// Marks a session as running since `now`.
+    pub(crate) fn set_running(&mut self, session: SessionRef, now: Wall) {
         let Some(record) = self.records.get_mut(session) else { return };
         if record.state == LoginState::Running {
             return;
         }
-        record.state = LoginState::Running;
+        (record.state, record.since) = (LoginState::Running, now);
         self.running += 1;
         let remote = record.path.remote;
         match self.live.get_mut(&remote) {
@@ -174,6 +186,7 @@ impl Sessions {
 
     pub(crate) fn remove(&mut self, session: SessionRef) -> Option<AccessSession> {
         let record = self.records.remove(session)?;
+        self.by_number.remove(&record.number);
         self.by_client.remove(&(record.listener, record.client));
         if let Some(count) = self.per_listener.get_mut(usize::from(record.listener.0)) {
             *count = count.saturating_sub(1);
@@ -194,13 +207,17 @@ impl Sessions {
 
     /// Every session, in the order of their logins. Not that of their places: a restored table gives those out otherwise.
     pub(crate) fn refs(&self) -> Vec<SessionRef> {
-        let mut refs: Vec<_> = self.records.iter().map(|(session, record)| (record.number, session)).collect();
-        refs.sort_unstable();
-        refs.into_iter().map(|(_, session)| session).collect()
+        self.by_number.values().copied().collect()
+    }
+
+    /// The session of this number, or the first behind it.
+    pub(crate) fn from(&self, number: SessionNo) -> Option<(SessionNo, SessionRef)> {
+        self.by_number.range(number..).next().map(|(&number, &session)| (number, session))
     }
 
     /// Gives the tables of a snapshot their keys.
     pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.by_number = self.records.iter().map(|(session, record)| (record.number, session)).collect();
         self.by_client.settle(secrets.table_key(b"sessions"), MAX_SESSIONS)?;
         self.live.settle(secrets.table_key(b"live addresses"), MAX_SESSIONS)
     }
@@ -233,7 +250,7 @@ mod tests {
             clients: Vec::new(),
         };
         AccessSession {
-            number: SessionNo(1),
+            number: SessionNo(u64::from(client)),
             listener: ListenerId(0),
             client: ClientId(client),
             path: Path { socket: SocketId(0), local: LocalIp::Unknown, remote: ([192, 0, 2, 1], 1).into() },
@@ -249,6 +266,8 @@ mod tests {
             key: None,
             asked: None,
             options_bucket: Bucket::default(),
+            since: Wall(0),
+            said: Said::default(),
             settings: Settings::of(&listener, ClientId(client)),
         }
     }

@@ -9,7 +9,7 @@ use crate::report::CallTag;
 use crate::routing::memory::StreamKey;
 use crate::routing::presentation::Presentation;
 use crate::routing::progress::Progress;
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 use serde::{Deserialize, Serialize};
 
 /// Where a call goes.
@@ -36,6 +36,10 @@ pub(crate) struct Call {
     /// P-1 `activate_only`: what the speaker joins when the call is over.
     pub(crate) joins: Option<ConferenceTg>,
     pub(crate) started: Mono,
+    /// The same for people.
+    pub(crate) began: Wall,
+    /// It began without a header.
+    pub(crate) late_entry: bool,
     /// Last frame that was new.
     pub(crate) last: Mono,
     /// It has ended by the talk limit; the record stays until the transmission really stops.

@@ -107,6 +107,9 @@ impl Routing {
         let key = (frame.stream(), conference);
         let now = turn.now.mono;
         self.memory.may_begin(key, origin, frame.kind(), now)?;
+        if turn.shared.last_calls {
+            return Err(Refusal::Draining);
+        }
         if !station.line_mut(frame.slot()).starts.take(STREAM_STARTS, now) {
             return Err(Refusal::StreamStarts);
         }
@@ -160,6 +163,7 @@ impl Routing {
                 Route::Nowhere(why) => Destination::Nowhere(why),
             },
         };
+        let late_entry = frame.kind() != FrameKind::VoiceHeader;
         let call = self.calls.insert(Call {
             tag,
             session,
@@ -169,6 +173,8 @@ impl Routing {
             subscription,
             joins: joins.filter(|_| waits),
             started: now,
+            began: turn.now.wall,
+            late_entry,
             last: now,
             too_long: false,
             progress: Progress::new(now),
@@ -180,7 +186,7 @@ impl Routing {
         }
         self.stations.get_mut(session)?.line_mut(slot).speaking = Some(call);
         turn.due(self.calls.get(call)?.deadline(), Due::Call(call));
-        turn.report(What::CallStarted { call: tag, late_entry: frame.kind() != FrameKind::VoiceHeader });
+        turn.report(What::CallStarted { call: tag, late_entry });
         Some(call)
     }
 

@@ -201,7 +201,7 @@ impl Routing {
         }
     }
 
-    fn drop_subscription(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef, cause: SubscriptionEnd) {
+    pub(super) fn drop_subscription(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef, cause: SubscriptionEnd) {
         self.stop_feed(turn, subscription);
         self.report_end(turn, subscription, cause);
         self.subscriptions.remove(subscription);

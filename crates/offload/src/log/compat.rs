@@ -82,6 +82,7 @@ fn disconnected(names: &Names, who: &SessionTag, cause: SessionEnd) -> String {
         SessionEnd::LoggedInAgain => format!("Peer {callsign} ({client}) logged in again and is being removed"),
         SessionEnd::Refused => format!("Peer {callsign} ({client}) sent a configuration that could not be taken"),
         SessionEnd::Removed => format!("Peer {callsign} ({client}) is no longer admitted and is being removed"),
+        SessionEnd::Kicked => format!("Peer {callsign} ({client}) was disconnected and is being removed"),
         SessionEnd::Drained => format!("De-Registration sent to Peer: {callsign} ({client})"),
     }
 }

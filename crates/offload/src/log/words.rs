@@ -74,6 +74,7 @@ pub(super) fn session_end(cause: SessionEnd) -> (&'static str, &'static str, Lev
             ("refused", "sent a configuration that could not be taken and is being removed", Level::Warning)
         }
         SessionEnd::Removed => ("removed", "is no longer admitted and is being removed", Level::Warning),
+        SessionEnd::Kicked => ("kicked", "is disconnected by an operator", Level::Warning),
         SessionEnd::Drained => ("drained", "De-Registration sent to Peer", Level::Info),
     }
 }

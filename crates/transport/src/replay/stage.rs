@@ -281,6 +281,7 @@ fn name_of(cause: SessionEnd) -> &'static str {
         SessionEnd::LoggedInAgain => "logged in again",
         SessionEnd::Refused => "refused",
         SessionEnd::Removed => "removed",
+        SessionEnd::Kicked => "kicked",
         SessionEnd::Drained => "drained",
     }
 }
