@@ -3,7 +3,7 @@
 
 use super::Access;
 use super::said::Said;
-use super::session::{AccessSession, LoginState};
+use super::session::{AccessSession, Digest, LoginState};
 use super::settings::Settings;
 use super::strangers::Step;
 use crate::config::Listener;
@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::report::{SessionEnd, SessionTag, What};
 use crate::routing::Routing;
 use crate::routing::station::StationInfo;
-use crate::time::Mono;
+use crate::time::{Moment, Mono};
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::{ConfigView, ServerMessage, Slots, login_hash};
 use subtle::ConstantTimeEq;
@@ -59,7 +59,7 @@ impl Access {
         if client == ClientId::PROBE {
             return self.refuse_login(turn, listener, path, client, Refusal::StatusProbe);
         }
-        let digest = turn.digest(self.text_key, hash);
+        let digest = Digest::of(turn.digest(self.text_key, hash));
         if self.is_repeated_answer(listener, path, client, digest) {
             return turn.answer(*path, ServerMessage::acknowledge(client));
         }
@@ -103,7 +103,7 @@ impl Access {
             return self.nak(turn, path, client, Refusal::OtherAddress);
         }
         self.note_path(turn, routing, session, path);
-        let digest = self.config_key.hash_bytes(&[config.bytes()]);
+        let digest = Digest::of(self.config_key.hash_bytes(&[config.bytes()]));
         let Some(record) = self.sessions.get_mut(session) else { return };
         if record.config != Some(digest) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
@@ -150,7 +150,7 @@ impl Access {
     }
 
     /// Whether this is the RPTK again that let the session in: its answer was lost.
-    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, digest: u64) -> bool {
+    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, digest: Digest) -> bool {
         let record = self.sessions.find(listener.id, client).and_then(|session| self.sessions.get(session));
         record.is_some_and(|record| record.path.same_endpoint(path) && record.accepted == Some(digest))
     }
@@ -167,7 +167,7 @@ impl Access {
     ) -> Result<Option<Mono>, Refusal> {
         let Some(old) = self.sessions.find(listener.id, client) else { return Ok(None) };
         let Some(record) = self.sessions.get(old) else { return Ok(None) };
-        let (who, from, took_over) = (record.tag(), record.path, record.took_over);
+        let (who, from, took_over) = (record.tag(), record.path, record.took_over.map(Moment::mono));
         let moves = !from.same_endpoint(path);
         if moves && took_over.is_some_and(|at| turn.now.mono.since(at) < TAKEOVER_INTERVAL) {
             return Err(Refusal::TakeoverTooSoon);
@@ -187,7 +187,7 @@ impl Access {
         listener: &Listener,
         path: &Path,
         client: ClientId,
-        digest: u64,
+        digest: Digest,
         took_over: Option<Mono>,
     ) {
         let now = turn.now.mono;
@@ -204,7 +204,7 @@ impl Access {
             closing: None,
             armed,
             close_armed: None,
-            took_over,
+            took_over: took_over.map(Moment::at),
             config: None,
             options: None,
             asked: None,

@@ -12,8 +12,7 @@ pub(crate) struct Said(Box<[u8]>);
 
 impl Said {
     pub(crate) fn of(config: &ConfigView<'_>) -> Self {
-        let texts =
-            [config.callsign(), config.location(), config.description(), config.software(), config.package()];
+        let texts = [config.callsign(), config.location(), config.description(), config.software(), config.package()];
         let mut bytes = Vec::with_capacity(10 + texts.iter().map(|text| 1 + text.len()).sum::<usize>());
         bytes.extend(config.rx_frequency().unwrap_or(0).to_be_bytes());
         bytes.extend(config.tx_frequency().unwrap_or(0).to_be_bytes());

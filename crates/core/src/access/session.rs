@@ -12,8 +12,9 @@ use crate::refs::SessionRef;
 use crate::report::SessionTag;
 use crate::seed::Secrets;
 use crate::table::{Table, TableFull};
-use crate::time::{Mono, Wall};
+use crate::time::{Moment, Mono, Wall};
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 use std::collections::BTreeMap;
@@ -27,6 +28,20 @@ pub(crate) enum LoginState {
     Running,
 }
 
+/// A keyed hash of something that a client said, to recognise it when it comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Digest(NonZeroU64);
+
+impl Digest {
+    /// Zero and one are taken for the same: "none" needs no octets of its own then.
+    pub(crate) const fn of(hash: u64) -> Self {
+        match NonZeroU64::new(hash) {
+            Some(hash) => Self(hash),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+}
+
 /// One client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AccessSession {
@@ -36,24 +51,25 @@ pub(crate) struct AccessSession {
     pub(crate) path: Path,
     pub(crate) state: LoginState,
     /// Keyed hash of the RPTK that let it in: a retransmission of it is answered alike.
-    pub(crate) accepted: Option<u64>,
+    pub(crate) accepted: Option<Digest>,
     /// Last valid packet.
     pub(crate) heard: Mono,
     /// Announced end (RPTCL), unless life is seen before.
-    pub(crate) closing: Option<Mono>,
+    pub(crate) closing: Option<Moment>,
     /// Time of its entry in the heap of deadlines.
     pub(crate) armed: Mono,
     /// Time of a second entry there, for an announced end.
-    pub(crate) close_armed: Option<Mono>,
+    pub(crate) close_armed: Option<Moment>,
     /// When it took the ID over from another address.
-    pub(crate) took_over: Option<Mono>,
+    pub(crate) took_over: Option<Moment>,
     /// Keyed hash of the RPTC in force.
-    pub(crate) config: Option<u64>,
+    pub(crate) config: Option<Digest>,
     /// Keyed hash of the last OPTIONS text.
-    pub(crate) options: Option<u64>,
+    pub(crate) options: Option<Digest>,
     /// Keyed hash of the KEY that later OPTIONS must show.
-    pub(crate) key: Option<u64>,
-    /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too.
+    pub(crate) key: Option<Digest>,
+    /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too. Its statics stand in the
+    /// settings alone.
     pub(crate) asked: Option<Box<Options>>,
     pub(crate) options_bucket: Bucket,
     /// When it logged in.
@@ -78,7 +94,7 @@ impl AccessSession {
     /// When it ends if nothing more comes.
     pub(crate) fn deadline(&self) -> Mono {
         let silent = self.heard + SESSION_TIMEOUT;
-        self.closing.map_or(silent, |closing| closing.min(silent))
+        self.closing.map_or(silent, |closing| closing.mono().min(silent))
     }
 }
 
@@ -226,7 +242,7 @@ impl Sessions {
     pub(crate) fn forget_digests(&mut self) {
         for record in self.records.values_mut() {
             (record.accepted, record.key) = (None, None);
-            record.options = record.options.map(|_| 0);
+            record.options = record.options.map(|_| Digest::of(0));
         }
     }
 }

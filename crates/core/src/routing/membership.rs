@@ -10,7 +10,7 @@ use crate::limits::{MAX_USER_ACTIVATED, STREAM_TIMEOUT, SUBSCRIPTION_LOOK};
 use crate::refs::{SessionRef, SubscriptionRef};
 use crate::refusal::Refusal;
 use crate::report::{SubscriptionEnd, SubscriptionSource, What};
-use crate::time::Mono;
+use crate::time::{Moment, Mono};
 use crate::turn::{Due, Turn};
 
 /// Talkgroup of dialled conferences on RF.
@@ -111,7 +111,8 @@ impl Routing {
             None => self.join(turn, session, slot, rf_tg, joins?)?,
         };
         let record = self.subscriptions.get_mut(subscription)?;
-        record.until = (record.source == SubscriptionSource::UserActivated).then_some(turn.now.mono + timer);
+        record.until =
+            (record.source == SubscriptionSource::UserActivated).then_some(Moment::at(turn.now.mono + timer));
         if !record.is_active() {
             self.resume(turn, subscription);
         }
@@ -161,7 +162,7 @@ impl Routing {
                 let cause = if unlinks { SubscriptionEnd::Unlinked } else { SubscriptionEnd::Displaced };
                 self.drop_subscription(turn, subscription, cause);
             } else if suspends {
-                record.until = Some(back);
+                record.until = Some(Moment::at(back));
                 self.suspend(turn, subscription);
             }
         }
@@ -201,7 +202,12 @@ impl Routing {
         }
     }
 
-    pub(super) fn drop_subscription(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef, cause: SubscriptionEnd) {
+    pub(super) fn drop_subscription(
+        &mut self,
+        turn: &mut Turn<'_>,
+        subscription: SubscriptionRef,
+        cause: SubscriptionEnd,
+    ) {
         self.stop_feed(turn, subscription);
         self.report_end(turn, subscription, cause);
         self.subscriptions.remove(subscription);
@@ -222,10 +228,10 @@ impl Routing {
     /// that goes long before its time must not leave an entry behind for as long.
     fn arm(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {
         let Some(record) = self.subscriptions.get_mut(subscription) else { return };
-        let Some(until) = record.until else { return };
+        let Some(until) = record.until.map(Moment::mono) else { return };
         let at = until.min(turn.now.mono + SUBSCRIPTION_LOOK);
-        if record.armed.is_none_or(|armed| at < armed) {
-            record.armed = Some(at);
+        if record.armed.is_none_or(|armed| at < armed.mono()) {
+            record.armed = Some(Moment::at(at));
             turn.due(at, Due::Subscription(subscription));
         }
     }
@@ -233,12 +239,12 @@ impl Routing {
     /// An entry of the heap that was set for `at` has come up for a subscription.
     pub(crate) fn subscription_due(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef, at: Mono) {
         let Some(record) = self.subscriptions.get_mut(subscription) else { return };
-        if record.armed != Some(at) {
+        if record.armed != Some(Moment::at(at)) {
             return;
         }
         record.armed = None;
         // While its own client speaks on it nothing ends; the end of the call sets the time anew.
-        let Some(until) = record.until.filter(|_| !record.speaking) else { return };
+        let Some(until) = record.until.filter(|_| !record.speaking).map(Moment::mono) else { return };
         if until > turn.now.mono {
             return self.arm(turn, subscription);
         }
@@ -248,7 +254,7 @@ impl Routing {
         let line = self.stations.get(record.session).map(|station| station.line(record.slot));
         if line.is_some_and(|line| line.speaking.is_some()) {
             // A paused one does not come back into its client's own transmission.
-            record.until = Some(turn.now.mono + STREAM_TIMEOUT);
+            record.until = Some(Moment::at(turn.now.mono + STREAM_TIMEOUT));
             return self.arm(turn, subscription);
         }
         record.until = None;

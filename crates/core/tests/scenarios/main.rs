@@ -5,6 +5,7 @@
 mod activation;
 mod completeness;
 mod contention;
+mod control;
 mod echo;
 mod found;
 mod guards;
@@ -13,6 +14,7 @@ mod login;
 mod past_limits;
 mod paths;
 mod reload;
+mod resync;
 mod rewriting;
 mod robustness;
 mod sessions;
