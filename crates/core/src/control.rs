@@ -29,7 +29,8 @@ pub enum ControlCommand {
         /// On this listener alone.
         listener: Option<ListenerId>,
     },
-    /// Drops user-activated talkgroups of a client, as a group call to TG 4000 would on one slot.
+    /// Drops user-activated talkgroups of a client, as a group call to TG 4000 would on one slot; at most [`CONTROL_ROWS`]
+    /// of them.
     Unlink {
         /// Whose.
         client: ClientId,
@@ -53,9 +54,8 @@ pub enum ControlCommand {
 pub struct Cursor {
     /// The session at which to go on: this one, or the first behind it.
     pub session: SessionNo,
-    /// Subscriptions that are still to be told, of this slot from its first one on, and after them all of slot 1; none: the
-    /// session itself, and all of both. They are told from the last to the first, so that those that go meanwhile move none
-    /// of those that are left.
+    /// The slot whose subscriptions are being told, from the last to the first so that nothing that comes or goes meanwhile
+    /// makes one be passed over, and how many of them are left. None: all of both slots, and the session itself.
     pub left: Option<(Slot, u32)>,
     /// Number of the resync, told in its first and last event.
     pub epoch: u32,

@@ -68,10 +68,10 @@ pub struct Effects {
     frames: Vec<[u8; FRAME_LEN]>,
     transmits: Vec<Transmit>,
     events: Vec<ReportEvent>,
-    replies: Vec<ControlReply>,
     // Boxed, so that what crosses to the thread that frees it is one pointer.
     #[allow(clippy::vec_box)]
     retired: Vec<Box<Config>>,
+    replies: Vec<ControlReply>,
     drained: bool,
 }
 
@@ -82,8 +82,8 @@ impl Effects {
             frames: Vec::with_capacity(transmits / 4 + 16),
             transmits: Vec::with_capacity(transmits),
             events: Vec::with_capacity(256),
-            replies: Vec::new(),
             retired: Vec::new(),
+            replies: Vec::new(),
             drained: false,
         }
     }
@@ -98,7 +98,7 @@ impl Effects {
         &self.events
     }
 
-    /// Answers to operators, in order.
+    /// Answers to what was asked by [`crate::Input::Control`].
     pub fn replies(&self) -> &[ControlReply] {
         &self.replies
     }
@@ -141,16 +141,9 @@ impl Effects {
         self.frames.clear();
         self.transmits.clear();
         self.events.clear();
-        self.replies.clear();
         self.retired.clear();
+        self.replies.clear();
         self.drained = false;
-    }
-
-    /// Forgets events, answers and replaced tables, for who wants to know only what several inputs send.
-    pub fn keep_transmits_only(&mut self) {
-        self.events.clear();
-        self.replies.clear();
-        self.retired.clear();
     }
 
     /// Whether the shell should flush before the next input.
@@ -160,11 +153,8 @@ impl Effects {
 
     /// Whether something was added since the last [`Effects::clear`].
     pub fn is_empty(&self) -> bool {
-        self.transmits.is_empty()
-            && self.events.is_empty()
-            && self.replies.is_empty()
-            && self.retired.is_empty()
-            && !self.drained
+        let nothing = self.transmits.is_empty() && self.events.is_empty() && self.retired.is_empty();
+        nothing && self.replies.is_empty() && !self.drained
     }
 }
 
@@ -192,41 +182,18 @@ impl Effects {
         self.events.push(event);
     }
 
-    /// Adds the answer to a request.
-    pub fn push_reply(&mut self, reply: ControlReply) {
-        self.replies.push(reply);
-    }
-
     /// Adds a table that was replaced.
     pub fn push_retired(&mut self, config: Box<Config>) {
         self.retired.push(config);
     }
 
+    /// Adds the answer to a request.
+    pub fn push_reply(&mut self, reply: ControlReply) {
+        self.replies.push(reply);
+    }
+
     /// The orderly end is complete.
     pub fn set_drained(&mut self) {
         self.drained = true;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::{LocalIp, SocketId};
-    use crate::report::What;
-    use crate::time::Wall;
-
-    #[test]
-    fn what_is_only_told_can_be_forgotten_without_what_is_to_be_sent() {
-        let path = Path { socket: SocketId(0), local: LocalIp::Unknown, remote: ([192, 0, 2, 1], 1).into() };
-        let mut effects = Effects::default();
-        let frame = effects.push_frame([7; FRAME_LEN]);
-        effects.push_voice(path, frame, ClientId(5), Slot::One);
-        effects.push_event(ReportEvent { at: Wall(0), retold: false, what: What::Reloaded { kept: 0, closed: 0 } });
-        effects.push_retired(Box::default());
-        effects.keep_transmits_only();
-        assert!(effects.events().is_empty() && effects.take_retired().is_empty());
-        let mut bytes = [0; FRAME_LEN];
-        assert_eq!((effects.transmits().len(), effects.render(&effects.transmits()[0], &mut bytes)), (1, FRAME_LEN));
-        assert_eq!(bytes[0], 7);
     }
 }

@@ -13,11 +13,11 @@ pub mod effects;
 pub mod id;
 pub mod limits;
 pub mod net;
+mod operator;
 pub mod rate;
 mod refs;
 pub mod refusal;
 pub mod report;
-mod retell;
 pub mod routing;
 mod seed;
 pub mod snapshot;
@@ -37,7 +37,6 @@ pub use time::{Mono, Now, Span, Wall};
 pub use witness::Witness;
 
 use access::Access;
-use control::{ControlCommand, ControlOutcome, ControlRefusal, ControlReply, ControlRequest};
 use drain::Drain;
 use net::Path;
 use refusal::Refusal;
@@ -59,8 +58,8 @@ pub enum Input<'a> {
     Deadline,
     /// A new checked configuration; the core computes the difference and keeps every session it can.
     Replace(Box<Config>),
-    /// An operator asks for something; answered in [`Effects::replies`].
-    Control(ControlRequest),
+    /// An operator, or who tells the world, asks for something; [`Effects::replies`] has the answer.
+    Control(control::ControlRequest),
     /// Orderly end: calls are ended, clients told; [`Effects::drained`] says when it is complete.
     Drain,
 }
@@ -174,27 +173,6 @@ impl Core {
                 return;
             }
         }
-    }
-
-    /// Has the owner of the state do what an operator wants.
-    fn control(&mut self, now: Now, request: ControlRequest, effects: &mut Effects) {
-        let Self { config, shared, access, routing, drain } = self;
-        let mut turn = Turn { now, shared, effects };
-        let outcome = match request.command {
-            ControlCommand::Resync(cursor) => ControlOutcome::Told(retell::all(&mut turn, access, routing, cursor)),
-            ControlCommand::Retell(cursor) => ControlOutcome::Told(retell::one(&mut turn, access, routing, cursor)),
-            _ if drain.is_some() => ControlOutcome::Refused(ControlRefusal::Draining),
-            ControlCommand::Kick { client, listener } => access.kick(&mut turn, config, routing, client, listener),
-            ControlCommand::Unlink { client, slot, rf_tg } => {
-                let sessions = access.sessions_of(config, client, None);
-                routing.unlink(&mut turn, &sessions, slot, rf_tg)
-            }
-            ControlCommand::LastCalls(on) => {
-                turn.shared.last_calls = on;
-                ControlOutcome::LastCalls { calls: routing.calls_on_air() }
-            }
-        };
-        effects.push_reply(ControlReply { id: request.id, outcome });
     }
 
     fn replace(&mut self, now: Now, config: Box<Config>, effects: &mut Effects) {

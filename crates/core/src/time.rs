@@ -2,6 +2,7 @@
 //! deadlines. Owns no clock and never asks for one: each input carries its [`Now`]. Source: design §2.
 
 use core::cmp::Reverse;
+use core::num::NonZeroU64;
 use core::ops::Add;
 use serde::{Deserialize, Serialize};
 use std::collections::BinaryHeap;
@@ -9,6 +10,26 @@ use std::collections::BinaryHeap;
 /// Nanoseconds of a clock that never steps back and counts suspended time (CLOCK_BOOTTIME).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mono(pub u64);
+
+/// A [`Mono`] that leaves room for "none" in its eight octets: there may be millions of them. The very first nanosecond
+/// counts as the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moment(NonZeroU64);
+
+impl Moment {
+    /// That moment.
+    pub(crate) const fn at(mono: Mono) -> Self {
+        match NonZeroU64::new(mono.0) {
+            Some(nanoseconds) => Self(nanoseconds),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
+    /// When it is.
+    pub(crate) const fn mono(self) -> Mono {
+        Mono(self.0.get())
+    }
+}
 
 /// Nanoseconds since 1970-01-01 UTC, as the system believes it; may step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

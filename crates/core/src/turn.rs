@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) witness: Witness,
     /// What they shall have said, in a replay.
     pub(crate) testimony: Option<Witness>,
-    /// New calls and logins are refused.
+    /// New calls and logins are refused, what runs goes on.
     pub(crate) last_calls: bool,
     sessions: u64,
     calls: u64,
@@ -60,7 +60,8 @@ impl Shared {
         [sessions, calls]: [u64; 2],
         last_calls: bool,
     ) -> Self {
-        Self { deadlines, refusals, secrets, witness: Witness::default(), testimony: None, last_calls, sessions, calls }
+        let witness = Witness::default();
+        Self { deadlines, refusals, secrets, witness, testimony: None, last_calls, sessions, calls }
     }
 
     /// Numbers of sessions and calls given out so far.
@@ -81,9 +82,9 @@ impl Turn<'_> {
         self.effects.push_event(ReportEvent { at: self.now.wall, retold: false, what });
     }
 
-    /// Says once more what has been so since `at`.
-    pub(crate) fn report_again(&mut self, at: Wall, what: What) {
-        self.effects.push_event(ReportEvent { at, retold: true, what });
+    /// Says once more how things are; `since` when, where that is known.
+    pub(crate) fn retell(&mut self, since: Option<Wall>, what: What) {
+        self.effects.push_event(ReportEvent { at: since.unwrap_or(self.now.wall), retold: true, what });
     }
 
     pub(crate) fn refuse(&mut self, why: Refusal) {

@@ -1,5 +1,5 @@
 //! The warm packet path of the core allocates nothing: a counting allocator around calls with ten receivers, mapped and
-//! unmapped, repeated frames, pings, refusals and timers.
+//! unmapped, repeated frames, pings, refusals and timers. And what a client costs.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,6 +17,13 @@ struct Counting;
 
 thread_local! {
     static COUNTED: Cell<u64> = const { Cell::new(0) };
+    static HELD: Cell<i64> = const { Cell::new(0) };
+}
+
+/// So many bytes more are held; a block costs the system's allocator 8 on top and comes in steps of 16.
+fn hold(bytes: i64) {
+    let rounded = if bytes == 0 { 0 } else { bytes.signum() * ((bytes.abs() + 8 + 15) / 16 * 16).max(32) };
+    let _ = HELD.try_with(|held| held.set(held.get() + rounded));
 }
 
 fn count() {
@@ -27,15 +34,19 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size() as i64);
         // SAFETY: as promised to us.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        hold(-(layout.size() as i64));
         // SAFETY: as promised to us.
         unsafe { System.dealloc(place, layout) }
     }
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        hold(size as i64);
+        hold(-(layout.size() as i64));
         // SAFETY: as promised to us.
         unsafe { System.realloc(place, layout, size) }
     }
@@ -47,6 +58,17 @@ static ALLOCATOR: Counting = Counting;
 const PASSPHRASE: &[u8] = b"passw0rd";
 const SPEAKER: u32 = 1;
 const STRANGER: u32 = 99;
+
+/// What a usual hotspot says of itself.
+const SAID: [(usize, &str); 7] = [
+    (8, "M0ABCDE"),
+    (16, "4395000004310000000101"),
+    (58, "Newtown, Wiltshire"),
+    (78, "Pi-Star of M0ABCDE"),
+    (97, "3"),
+    (222, "20210617_Pi-Star_v4"),
+    (262, "MMDVM_MMDVM_HS_Dual_Hat"),
+];
 
 struct Bench {
     core: Core,
@@ -148,7 +170,9 @@ impl Bench {
         self.ask(n, &[b"RPTK", &id[..], &login_hash(salt, PASSPHRASE)].concat());
         let mut config = vec![b' '; 302];
         config[..8].copy_from_slice(&[b"RPTC", &id[..]].concat());
-        config[97] = b'3';
+        for (at, text) in SAID {
+            config[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
         assert_eq!(self.ask(n, &config), [b"RPTACK", &id[..]].concat());
     }
 
@@ -216,4 +240,30 @@ fn an_echo_allocates_nothing_once_its_buffer_is_there() {
     let (sent, allocated) = run(&mut bench, &calls[2]);
     assert!(sent >= 62 + 62 + 200, "only {sent} datagrams went out");
     assert_eq!(allocated, 0);
+}
+
+/// Bytes that a client costs, its OPTIONS with a talkgroup on each slot included.
+fn cost_of_a_client(clients: u32) -> i64 {
+    let config = Config { listeners: vec![Listener { max_clients: clients, ..listener(0) }], ..Config::default() };
+    let now = Now { mono: Mono(Span::secs(1_000).0), wall: Wall(0) };
+    let core = Core::new(config, Seed::Key([7; 32]), now);
+    let mut bench = Bench { core, effects: Effects::with_capacity(4_096), now: now.mono, transmits: 0 };
+    let before = HELD.get();
+    for n in 1..=clients {
+        bench.now = bench.now + Span::millis(500);
+        bench.log_in(n);
+        bench.ask(n, &[b"RPTO", &client(n).to_bytes()[..], b"TS1=235;TS2=91"].concat());
+        // Nobody is silent for a minute.
+        (1..=n).for_each(|n| drop(bench.ask(n, &ping(n))));
+    }
+    assert_eq!(bench.core.running_sessions(), clients as usize);
+    (HELD.get() - before) / i64::from(clients)
+}
+
+#[test]
+fn a_client_with_a_talkgroup_on_each_slot_costs_the_core_at_most_1536_bytes() {
+    // As many as just fit into tables that double when they are seven eighths full.
+    let bytes = cost_of_a_client(224);
+    eprintln!("{bytes} bytes a client");
+    assert!(bytes <= 1_536, "{bytes} bytes");
 }

@@ -2,7 +2,8 @@
 //! passphrase can take over. Source: `wire.md` 1.3, 1.4; S-001 to S-010, S-236, S-237.
 
 use super::Access;
-use super::session::{About, AccessSession, LoginState};
+use super::said::Said;
+use super::session::{AccessSession, Digest, LoginState};
 use super::settings::Settings;
 use super::strangers::Step;
 use crate::config::Listener;
@@ -15,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::report::{SessionEnd, SessionTag, What};
 use crate::routing::Routing;
 use crate::routing::station::StationInfo;
-use crate::time::Mono;
+use crate::time::{Moment, Mono};
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::{ConfigView, ServerMessage, Slots, login_hash};
 use subtle::ConstantTimeEq;
@@ -23,16 +24,15 @@ use subtle::ConstantTimeEq;
 impl Access {
     /// RPTL: gives a challenge. Costs nothing that stays, so there is nothing to fill.
     pub(super) fn login(&mut self, turn: &mut Turn<'_>, listener: &Listener, path: &Path, client: ClientId) {
+        if turn.shared.last_calls {
+            return turn.refuse(Refusal::Draining);
+        }
         let now = turn.now.mono;
         if self.strangers.is_ignored(client, path.remote, now) {
             return turn.refuse(Refusal::FailedLogins);
         }
         if !self.strangers.may(Step::Challenge, client, path.remote, now) {
             return turn.refuse(Refusal::LoginRate);
-        }
-        if turn.shared.last_calls {
-            // As while the server stops: a client asks again, and then somebody else may answer.
-            return turn.refuse(Refusal::Draining);
         }
         if let Err(why) = self.admits(listener, client) {
             return self.refuse_login(turn, listener, path, client, why);
@@ -59,9 +59,12 @@ impl Access {
         if client == ClientId::PROBE {
             return self.refuse_login(turn, listener, path, client, Refusal::StatusProbe);
         }
-        let digest = turn.digest(self.text_key, hash);
+        let digest = Digest::of(turn.digest(self.text_key, hash));
         if self.is_repeated_answer(listener, path, client, digest) {
             return turn.answer(*path, ServerMessage::acknowledge(client));
+        }
+        if turn.shared.last_calls {
+            return turn.refuse(Refusal::Draining);
         }
         if self.strangers.is_ignored(client, path.remote, now) {
             return turn.refuse(Refusal::FailedLogins);
@@ -100,7 +103,7 @@ impl Access {
             return self.nak(turn, path, client, Refusal::OtherAddress);
         }
         self.note_path(turn, routing, session, path);
-        let digest = self.config_key.hash_bytes(&[config.bytes()]);
+        let digest = Digest::of(self.config_key.hash_bytes(&[config.bytes()]));
         let Some(record) = self.sessions.get_mut(session) else { return };
         if record.config != Some(digest) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
@@ -147,7 +150,7 @@ impl Access {
     }
 
     /// Whether this is the RPTK again that let the session in: its answer was lost.
-    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, digest: u64) -> bool {
+    fn is_repeated_answer(&self, listener: &Listener, path: &Path, client: ClientId, digest: Digest) -> bool {
         let record = self.sessions.find(listener.id, client).and_then(|session| self.sessions.get(session));
         record.is_some_and(|record| record.path.same_endpoint(path) && record.accepted == Some(digest))
     }
@@ -164,7 +167,7 @@ impl Access {
     ) -> Result<Option<Mono>, Refusal> {
         let Some(old) = self.sessions.find(listener.id, client) else { return Ok(None) };
         let Some(record) = self.sessions.get(old) else { return Ok(None) };
-        let (who, from, took_over) = (record.tag(), record.path, record.took_over);
+        let (who, from, took_over) = (record.tag(), record.path, record.took_over.map(Moment::mono));
         let moves = !from.same_endpoint(path);
         if moves && took_over.is_some_and(|at| turn.now.mono.since(at) < TAKEOVER_INTERVAL) {
             return Err(Refusal::TakeoverTooSoon);
@@ -184,7 +187,7 @@ impl Access {
         listener: &Listener,
         path: &Path,
         client: ClientId,
-        digest: u64,
+        digest: Digest,
         took_over: Option<Mono>,
     ) {
         let now = turn.now.mono;
@@ -201,14 +204,15 @@ impl Access {
             closing: None,
             armed,
             close_armed: None,
-            took_over,
+            took_over: took_over.map(Moment::at),
             config: None,
             options: None,
             asked: None,
             key: None,
             options_bucket: Bucket::default(),
+            since: turn.now.wall,
+            said: Said::default(),
             settings: Settings::of(listener, client),
-            about: None,
         });
         let Some(session) = session else {
             return self.refuse_login(turn, listener, path, client, Refusal::ListenerFull);
@@ -221,15 +225,11 @@ impl Access {
 
     /// The session runs: routing learns of it, or of what changed.
     fn connect(&mut self, turn: &mut Turn<'_>, routing: &mut Routing, session: SessionRef, config: &ConfigView<'_>) {
-        self.sessions.set_running(session);
+        self.sessions.set_running(session, turn.now.wall);
         let Some(record) = self.sessions.get_mut(session) else { return };
-        let who = record.tag();
-        let info = StationInfo { who, path: record.path, hears: heard_slots(config) };
-        let former = record.about.take();
-        let mut about = Box::new(About::new(config, former.as_ref().map_or(turn.now.wall, |former| former.since)));
-        about.voided = former.and_then(|former| former.voided);
-        about.told(who, record.path.remote).into_iter().for_each(|what| turn.report(what));
-        record.about = Some(about);
+        record.said = Said::of(config);
+        let info = StationInfo { who: record.tag(), path: record.path, hears: heard_slots(config) };
+        record.said.events(record.tag(), record.path.remote).into_iter().for_each(|what| turn.report(what));
         routing.attach(turn, session, info, &record.settings);
     }
 

@@ -3,7 +3,9 @@
 
 pub mod acl;
 mod login;
+mod operator;
 pub mod options;
+mod said;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod strangers;
@@ -19,13 +21,13 @@ use crate::report::{SessionEnd, What};
 use crate::routing::Routing;
 use crate::seed::Secrets;
 use crate::table::{TableFull, TableKey};
-use crate::time::Mono;
+use crate::time::{Moment, Mono};
 use crate::turn::{Due, Turn};
 use crate::wire::Malformed;
 use crate::wire::hbp::{ClientMessage, DmrdView, ServerMessage, TalkerAliasMessage};
 use options::Options;
 use serde::{Deserialize, Serialize};
-use session::{LoginState, Sessions};
+use session::{Digest, LoginState, Sessions};
 use strangers::Strangers;
 
 /// The access side: all listeners and sessions.
@@ -159,9 +161,9 @@ impl Access {
         }
         if record.closing.is_none() {
             let at = turn.now.mono + CLOSE_GRACE;
-            record.closing = Some(at);
+            record.closing = Some(Moment::at(at));
             if record.close_armed.is_none() {
-                record.close_armed = Some(at);
+                record.close_armed = Some(Moment::at(at));
                 turn.due(at, Due::Session(session));
             }
         }
@@ -183,13 +185,13 @@ impl Access {
         self.note_path(turn, routing, session, path);
         let key = self.text_key;
         let Some(record) = self.sessions.get_mut(session) else { return };
-        let digest = turn.digest(key, text);
+        let digest = Digest::of(turn.digest(key, text));
         if record.options != Some(digest) && !options::is_blank(text) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {
                 return turn.refuse(Refusal::OptionsRate);
             }
             let options = Options::parse(text);
-            let shown = turn.key_digest(key, options.key.as_deref());
+            let shown = turn.key_digest(key, options.key.as_deref()).map(Digest::of);
             let who = record.tag();
             if record.key.is_some() && record.key != shown {
                 turn.refuse(Refusal::OptionsKey);
@@ -203,7 +205,7 @@ impl Access {
                     about.voided = Some(options.voided);
                 }
                 let asked = record.asked.take().unwrap_or_default();
-                record.asked = Some(Box::new(asked.then(options)));
+                record.asked = Some(Box::new(Options { statics: Vec::new(), ..asked.then(options) }));
                 routing.configure(turn, session, &record.settings);
             }
         }
@@ -316,11 +318,11 @@ impl Access {
             let cause = if record.closing.is_some() { SessionEnd::Closed } else { SessionEnd::TimedOut };
             return self.end(turn, routing, session, cause);
         }
-        if record.close_armed == Some(at) {
+        if record.close_armed == Some(Moment::at(at)) {
             // The RPTCL was taken back; perhaps there was another since.
             record.close_armed = record.closing;
             if let Some(closing) = record.closing {
-                turn.due(closing, Due::Session(session));
+                turn.due(closing.mono(), Due::Session(session));
             }
         } else if at == record.armed {
             record.armed = record.heard + SESSION_TIMEOUT;
@@ -395,10 +397,7 @@ impl Access {
                 continue;
             };
             kept += 1;
-            record.settings = settings::Settings::of(listener, record.client);
-            if let Some(asked) = &record.asked {
-                record.settings.apply(asked);
-            }
+            record.settings.renew(listener, record.client, record.asked.as_deref());
             if record.state == LoginState::Running {
                 routing.configure(turn, session, &record.settings);
             }

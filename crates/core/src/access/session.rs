@@ -2,18 +2,19 @@
 //! two indexes (listener and ID; live addresses); decides no answers and routes nothing. Source: design §2, R-020 to R-029.
 
 use crate::access::options::Options;
+use crate::access::said::Said;
 use crate::access::settings::Settings;
 use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
 use crate::net::Path;
 use crate::rate::Bucket;
 use crate::refs::SessionRef;
-use crate::report::{SessionTag, Text, What};
+use crate::report::SessionTag;
 use crate::seed::Secrets;
 use crate::table::{Table, TableFull};
-use crate::time::{Mono, Wall};
-use crate::wire::hbp::{ConfigView, Slots};
+use crate::time::{Moment, Mono, Wall};
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 use std::collections::BTreeMap;
@@ -27,6 +28,20 @@ pub(crate) enum LoginState {
     Running,
 }
 
+/// A keyed hash of something that a client said, to recognise it when it comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Digest(NonZeroU64);
+
+impl Digest {
+    /// Zero and one are taken for the same: "none" needs no octets of its own then.
+    pub(crate) const fn of(hash: u64) -> Self {
+        match NonZeroU64::new(hash) {
+            Some(hash) => Self(hash),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+}
+
 /// One client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AccessSession {
@@ -36,92 +51,32 @@ pub(crate) struct AccessSession {
     pub(crate) path: Path,
     pub(crate) state: LoginState,
     /// Keyed hash of the RPTK that let it in: a retransmission of it is answered alike.
-    pub(crate) accepted: Option<u64>,
+    pub(crate) accepted: Option<Digest>,
     /// Last valid packet.
     pub(crate) heard: Mono,
     /// Announced end (RPTCL), unless life is seen before.
-    pub(crate) closing: Option<Mono>,
+    pub(crate) closing: Option<Moment>,
     /// Time of its entry in the heap of deadlines.
     pub(crate) armed: Mono,
     /// Time of a second entry there, for an announced end.
-    pub(crate) close_armed: Option<Mono>,
+    pub(crate) close_armed: Option<Moment>,
     /// When it took the ID over from another address.
-    pub(crate) took_over: Option<Mono>,
+    pub(crate) took_over: Option<Moment>,
     /// Keyed hash of the RPTC in force.
-    pub(crate) config: Option<u64>,
+    pub(crate) config: Option<Digest>,
     /// Keyed hash of the last OPTIONS text.
-    pub(crate) options: Option<u64>,
+    pub(crate) options: Option<Digest>,
     /// Keyed hash of the KEY that later OPTIONS must show.
-    pub(crate) key: Option<u64>,
-    /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too.
+    pub(crate) key: Option<Digest>,
+    /// What its OPTIONS asked for, all texts together: it goes on top of a new configuration, too. Its statics stand in the
+    /// settings alone.
     pub(crate) asked: Option<Box<Options>>,
     pub(crate) options_bucket: Bucket,
-    pub(crate) settings: Settings,
-    /// What it said of itself, once it runs.
-    pub(crate) about: Option<Box<About>>,
-}
-
-/// What a client said of itself in its RPTC and when, for those who are told once more.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct About {
-    /// Since when it runs.
+    /// When it logged in.
     pub(crate) since: Wall,
-    pub(crate) rx_hz: u32,
-    pub(crate) tx_hz: u32,
-    pub(crate) colour_code: u8,
-    pub(crate) slots: u8,
-    /// Items of its last OPTIONS that were not understood; none: it sent none.
-    pub(crate) voided: Option<u16>,
-    /// [`Said`] without its padding: ten thousand clients say little.
-    texts: Box<[u8]>,
-}
-
-/// The texts of an RPTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Said {
-    pub(crate) callsign: Text<8>,
-    pub(crate) software: Text<40>,
-    pub(crate) package: Text<40>,
-    pub(crate) location: Text<20>,
-    pub(crate) description: Text<19>,
-}
-
-impl About {
-    /// From a valid RPTC that came at `since`.
-    pub(crate) fn new(config: &ConfigView<'_>, since: Wall) -> Self {
-        let said = Said {
-            callsign: Text::new(config.callsign()),
-            software: Text::new(config.software()),
-            package: Text::new(config.package()),
-            location: Text::new(config.location()),
-            description: Text::new(config.description()),
-        };
-        Self {
-            since,
-            rx_hz: config.rx_frequency().unwrap_or(0),
-            tx_hz: config.tx_frequency().unwrap_or(0),
-            colour_code: config.colour_code().unwrap_or(0),
-            slots: config.slots().map_or(b'?', Slots::to_char),
-            voided: None,
-            // Writing to memory does not fail.
-            texts: postcard::to_allocvec(&said).unwrap_or_default().into(),
-        }
-    }
-
-    fn said(&self) -> Said {
-        postcard::from_bytes(&self.texts).unwrap_or_default()
-    }
-
-    /// What events tell of it, in their order.
-    pub(crate) fn told(&self, who: SessionTag, remote: SocketAddr) -> [What; 3] {
-        let Said { callsign, software, package, location, description } = self.said();
-        let (rx_hz, tx_hz, colour_code, slots) = (self.rx_hz, self.tx_hz, self.colour_code, self.slots);
-        [
-            What::Connected { who, remote, callsign, rx_hz, tx_hz, colour_code, slots },
-            What::Software { who, software, package },
-            What::Described { who, callsign, location, description },
-        ]
-    }
+    /// What its RPTC said, as far as it is told.
+    pub(crate) said: Said,
+    pub(crate) settings: Settings,
 }
 
 impl AccessSession {
@@ -139,7 +94,7 @@ impl AccessSession {
     /// When it ends if nothing more comes.
     pub(crate) fn deadline(&self) -> Mono {
         let silent = self.heard + SESSION_TIMEOUT;
-        self.closing.map_or(silent, |closing| closing.min(silent))
+        self.closing.map_or(silent, |closing| closing.mono().min(silent))
     }
 }
 
@@ -147,9 +102,10 @@ impl AccessSession {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sessions {
     records: SlotMap<SessionRef, AccessSession>,
-    by_client: Table<(ListenerId, ClientId), SessionRef>,
-    /// In the order of their logins; no packet asks it.
+    /// In the order of their logins.
+    #[serde(skip)]
     by_number: BTreeMap<SessionNo, SessionRef>,
+    by_client: Table<(ListenerId, ClientId), SessionRef>,
     /// How many sessions run at an address, and the newest of them: no MSTNAK may go there.
     live: Table<SocketAddr, (u32, SessionRef)>,
     /// Sessions by listener number.
@@ -161,8 +117,8 @@ impl Sessions {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
             records: SlotMap::with_key(),
-            by_client: Table::new(secrets.table_key(b"sessions"), MAX_SESSIONS),
             by_number: BTreeMap::new(),
+            by_client: Table::new(secrets.table_key(b"sessions"), MAX_SESSIONS),
             live: Table::new(secrets.table_key(b"live addresses"), MAX_SESSIONS),
             per_listener: Vec::new(),
             running: 0,
@@ -219,7 +175,7 @@ impl Sessions {
             self.per_listener.resize(at + 1, 0);
         }
         if let Some(count) = self.per_listener.get_mut(at) {
-            *count = count.saturating_add(1);
+            *count += 1;
         }
         let number = session.number;
         let session = self.records.insert(session);
@@ -228,17 +184,17 @@ impl Sessions {
         Some(session)
     }
 
-    /// Marks a session as running.
-    pub(crate) fn set_running(&mut self, session: SessionRef) {
+    /// Marks a session as running since `now`.
+    pub(crate) fn set_running(&mut self, session: SessionRef, now: Wall) {
         let Some(record) = self.records.get_mut(session) else { return };
         if record.state == LoginState::Running {
             return;
         }
-        record.state = LoginState::Running;
-        self.running = self.running.saturating_add(1);
+        (record.state, record.since) = (LoginState::Running, now);
+        self.running += 1;
         let remote = record.path.remote;
         match self.live.get_mut(&remote) {
-            Some((count, newest)) => (*count, *newest) = (count.saturating_add(1), session),
+            Some((count, newest)) => (*count, *newest) = (*count + 1, session),
             // Never full: it holds at most one entry per session.
             None => drop(self.live.insert(remote, (1, session))),
         }
@@ -246,8 +202,8 @@ impl Sessions {
 
     pub(crate) fn remove(&mut self, session: SessionRef) -> Option<AccessSession> {
         let record = self.records.remove(session)?;
-        self.by_client.remove(&(record.listener, record.client));
         self.by_number.remove(&record.number);
+        self.by_client.remove(&(record.listener, record.client));
         if let Some(count) = self.per_listener.get_mut(usize::from(record.listener.0)) {
             *count = count.saturating_sub(1);
         }
@@ -270,19 +226,14 @@ impl Sessions {
         self.by_number.values().copied().collect()
     }
 
-    /// The first session of this number or a later one.
+    /// The session of this number, or the first behind it.
     pub(crate) fn from(&self, number: SessionNo) -> Option<(SessionNo, SessionRef)> {
         self.by_number.range(number..).next().map(|(&number, &session)| (number, session))
     }
 
-    /// The highest number that is in use.
-    pub(crate) fn highest(&self) -> SessionNo {
-        let indexed = self.by_number.keys().next_back().copied();
-        self.records.values().map(|record| record.number).chain(indexed).max().unwrap_or_default()
-    }
-
     /// Gives the tables of a snapshot their keys.
     pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        self.by_number = self.records.iter().map(|(session, record)| (record.number, session)).collect();
         self.by_client.settle(secrets.table_key(b"sessions"), MAX_SESSIONS)?;
         self.live.settle(secrets.table_key(b"live addresses"), MAX_SESSIONS)
     }
@@ -291,7 +242,7 @@ impl Sessions {
     pub(crate) fn forget_digests(&mut self) {
         for record in self.records.values_mut() {
             (record.accepted, record.key) = (None, None);
-            record.options = record.options.map(|_| 0);
+            record.options = record.options.map(|_| Digest::of(0));
         }
     }
 }
@@ -315,7 +266,7 @@ mod tests {
             clients: Vec::new(),
         };
         AccessSession {
-            number: SessionNo(1),
+            number: SessionNo(u64::from(client)),
             listener: ListenerId(0),
             client: ClientId(client),
             path: Path { socket: SocketId(0), local: LocalIp::Unknown, remote: ([192, 0, 2, 1], 1).into() },
@@ -331,8 +282,9 @@ mod tests {
             key: None,
             asked: None,
             options_bucket: Bucket::default(),
+            since: Wall(0),
+            said: Said::default(),
             settings: Settings::of(&listener, ClientId(client)),
-            about: None,
         }
     }
 
@@ -345,19 +297,5 @@ mod tests {
         assert_eq!((sessions.insert(session(MAX_SESSIONS as u32)), sessions.len()), (None, MAX_SESSIONS));
         sessions.remove(first);
         assert!(!sessions.is_full() && sessions.insert(session(MAX_SESSIONS as u32)).is_some());
-    }
-
-    #[test]
-    fn counters_that_are_full_stay_full() {
-        let mut sessions = Sessions::new(&Secrets::new(Seed::Key([0; 32])));
-        let first = sessions.insert(session(1)).unwrap();
-        sessions.set_running(first);
-        let remote = session(1).path.remote;
-        *sessions.live.get_mut(&remote).unwrap() = (u32::MAX, first);
-        (sessions.running, sessions.per_listener[0]) = (usize::MAX, u32::MAX);
-        let second = sessions.insert(session(2)).unwrap();
-        sessions.set_running(second);
-        assert_eq!((sessions.running(), sessions.count(ListenerId(0))), (usize::MAX, u32::MAX));
-        assert_eq!(sessions.live.get(&remote), Some(&(u32::MAX, second)));
     }
 }

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Static talkgroups, in order.
-    pub(crate) statics: Vec<Wanted>,
+    pub(crate) statics: Box<[Wanted]>,
     /// Talkgroup maps of the configuration; OPTIONS do not touch them.
-    pub(crate) maps: Vec<TgMap>,
+    pub(crate) maps: Box<[TgMap]>,
     /// Default reflector.
     pub(crate) dial: Option<ConferenceTg>,
     pub(crate) single: bool,
@@ -39,7 +39,7 @@ impl Settings {
             .collect();
         Self {
             statics,
-            maps: own.map(|o| o.map.clone()).unwrap_or_default(),
+            maps: own.map(|o| o.map.as_slice().into()).unwrap_or_default(),
             dial: own.and_then(|o| o.dial).unwrap_or(defaults.dial),
             single: own.and_then(|o| o.single).unwrap_or(defaults.single),
             ua_timer: own.and_then(|o| o.ua_timer).unwrap_or(defaults.ua_timer),
@@ -50,9 +50,19 @@ impl Settings {
         }
     }
 
+    /// Begins anew under another configuration, with what the client has `asked` for on top; the statics of its last text
+    /// stand here already.
+    pub(crate) fn renew(&mut self, listener: &Listener, client: ClientId, asked: Option<&Options>) {
+        let former = core::mem::replace(self, Self::of(listener, client));
+        if let Some(asked) = asked {
+            self.apply(asked);
+            self.statics = former.statics;
+        }
+    }
+
     /// Puts `options` on top: what they do not name stays, but for the statics, which they always set.
     pub(crate) fn apply(&mut self, options: &Options) {
-        self.statics.clone_from(&options.statics);
+        self.statics = options.statics.as_slice().into();
         if let Some(dial) = options.dial {
             self.dial = dial;
         }

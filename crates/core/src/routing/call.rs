@@ -36,9 +36,9 @@ pub(crate) struct Call {
     /// P-1 `activate_only`: what the speaker joins when the call is over.
     pub(crate) joins: Option<ConferenceTg>,
     pub(crate) started: Mono,
-    /// The same, for people.
+    /// The same for people.
     pub(crate) began: Wall,
-    /// Its header was not heard.
+    /// It began without a header.
     pub(crate) late_entry: bool,
     /// Last frame that was new.
     pub(crate) last: Mono,

@@ -108,6 +108,9 @@ impl Routing {
         let key = (frame.stream(), conference);
         let now = turn.now.mono;
         self.memory.may_begin(key, origin, frame.kind(), now)?;
+        if turn.shared.last_calls {
+            return Err(Refusal::Draining);
+        }
         if !station.line_mut(frame.slot()).starts.take(STREAM_STARTS, now) {
             return Err(Refusal::StreamStarts);
         }

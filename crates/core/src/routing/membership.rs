@@ -5,13 +5,12 @@ use super::Routing;
 use super::station::Feed;
 use crate::access::options::Wanted;
 use crate::access::settings::Settings;
-use crate::control::{ControlOutcome, ControlRefusal};
 use crate::id::{ConferenceTg, RfTg, Slot};
 use crate::limits::{MAX_USER_ACTIVATED, STREAM_TIMEOUT, SUBSCRIPTION_LOOK};
 use crate::refs::{SessionRef, SubscriptionRef};
 use crate::refusal::Refusal;
 use crate::report::{SubscriptionEnd, SubscriptionSource, What};
-use crate::time::{Mono, Wall};
+use crate::time::{Moment, Mono};
 use crate::turn::{Due, Turn};
 
 /// Talkgroup of dialled conferences on RF.
@@ -112,7 +111,8 @@ impl Routing {
             None => self.join(turn, session, slot, rf_tg, joins?)?,
         };
         let record = self.subscriptions.get_mut(subscription)?;
-        record.until = (record.source == SubscriptionSource::UserActivated).then_some(turn.now.mono + timer);
+        record.until =
+            (record.source == SubscriptionSource::UserActivated).then_some(Moment::at(turn.now.mono + timer));
         if !record.is_active() {
             self.resume(turn, subscription);
         }
@@ -162,38 +162,9 @@ impl Routing {
                 let cause = if unlinks { SubscriptionEnd::Unlinked } else { SubscriptionEnd::Displaced };
                 self.drop_subscription(turn, subscription, cause);
             } else if suspends {
-                record.until = Some(back);
+                record.until = Some(Moment::at(back));
                 self.suspend(turn, subscription);
             }
-        }
-    }
-
-    /// An operator wants talkgroups dropped that these sessions keyed up.
-    pub(crate) fn unlink(
-        &mut self,
-        turn: &mut Turn<'_>,
-        sessions: &[SessionRef],
-        slot: Option<Slot>,
-        rf_tg: Option<RfTg>,
-    ) -> ControlOutcome {
-        let mut dropped = 0;
-        for (&session, line) in sessions.iter().flat_map(|session| Slot::BOTH.map(|slot| (session, slot))) {
-            for subscription in self.subscriptions.of_line(session, line).to_vec() {
-                let wanted = self.subscriptions.get(subscription).is_some_and(|record| {
-                    record.source == SubscriptionSource::UserActivated
-                        && slot.is_none_or(|slot| slot == record.slot)
-                        && rf_tg.is_none_or(|rf_tg| rf_tg == record.rf_tg)
-                });
-                if wanted {
-                    self.drop_subscription(turn, subscription, SubscriptionEnd::Unlinked);
-                    dropped += 1;
-                }
-            }
-        }
-        match (sessions, dropped) {
-            ([], _) => ControlOutcome::Refused(ControlRefusal::NoSuchClient),
-            (_, 0) => ControlOutcome::Refused(ControlRefusal::NoSuchTalkgroup),
-            _ => ControlOutcome::Unlinked(dropped),
         }
     }
 
@@ -231,7 +202,12 @@ impl Routing {
         }
     }
 
-    fn drop_subscription(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef, cause: SubscriptionEnd) {
+    pub(super) fn drop_subscription(
+        &mut self,
+        turn: &mut Turn<'_>,
+        subscription: SubscriptionRef,
+        cause: SubscriptionEnd,
+    ) {
         self.stop_feed(turn, subscription);
         self.report_end(turn, subscription, cause);
         self.subscriptions.remove(subscription);
@@ -252,10 +228,10 @@ impl Routing {
     /// that goes long before its time must not leave an entry behind for as long.
     fn arm(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {
         let Some(record) = self.subscriptions.get_mut(subscription) else { return };
-        let Some(until) = record.until else { return };
+        let Some(until) = record.until.map(Moment::mono) else { return };
         let at = until.min(turn.now.mono + SUBSCRIPTION_LOOK);
-        if record.armed.is_none_or(|armed| at < armed) {
-            record.armed = Some(at);
+        if record.armed.is_none_or(|armed| at < armed.mono()) {
+            record.armed = Some(Moment::at(at));
             turn.due(at, Due::Subscription(subscription));
         }
     }
@@ -263,12 +239,12 @@ impl Routing {
     /// An entry of the heap that was set for `at` has come up for a subscription.
     pub(crate) fn subscription_due(&mut self, turn: &mut Turn<'_>, subscription: SubscriptionRef, at: Mono) {
         let Some(record) = self.subscriptions.get_mut(subscription) else { return };
-        if record.armed != Some(at) {
+        if record.armed != Some(Moment::at(at)) {
             return;
         }
         record.armed = None;
         // While its own client speaks on it nothing ends; the end of the call sets the time anew.
-        let Some(until) = record.until.filter(|_| !record.speaking) else { return };
+        let Some(until) = record.until.filter(|_| !record.speaking).map(Moment::mono) else { return };
         if until > turn.now.mono {
             return self.arm(turn, subscription);
         }
@@ -278,7 +254,7 @@ impl Routing {
         let line = self.stations.get(record.session).map(|station| station.line(record.slot));
         if line.is_some_and(|line| line.speaking.is_some()) {
             // A paused one does not come back into its client's own transmission.
-            record.until = Some(turn.now.mono + STREAM_TIMEOUT);
+            record.until = Some(Moment::at(turn.now.mono + STREAM_TIMEOUT));
             return self.arm(turn, subscription);
         }
         record.until = None;
@@ -286,38 +262,15 @@ impl Routing {
     }
 
     fn report_begin(&self, turn: &mut Turn<'_>, subscription: SubscriptionRef) {
-        if let Some(what) = self.told(subscription) {
-            turn.report(what);
-        }
-    }
-
-    /// How events tell of a subscription.
-    fn told(&self, subscription: SubscriptionRef) -> Option<What> {
-        let record = self.subscriptions.get(subscription)?;
-        let who = self.stations.get(record.session)?.info.who;
-        let (slot, rf_tg, conference, source) = (record.slot, record.rf_tg, record.conference_tg, record.source);
-        Some(What::Subscribed { who, slot, rf_tg, conference, source })
-    }
-
-    /// Subscriptions of a line, paused ones included.
-    pub(crate) fn subscriptions_of(&self, session: SessionRef, slot: Slot) -> u32 {
-        self.subscriptions.of_line(session, slot).len() as u32
-    }
-
-    /// One of them as events tell of it; none while it is paused.
-    pub(crate) fn subscription_of(&self, session: SessionRef, slot: Slot, at: u32) -> Option<What> {
-        let &subscription = self.subscriptions.of_line(session, slot).get(at as usize)?;
-        self.subscriptions.get(subscription).filter(|record| record.is_active())?;
-        self.told(subscription)
-    }
-
-    /// The calls of a client that are on the air, and since when.
-    pub(crate) fn calls_of(&self, session: SessionRef) -> impl Iterator<Item = (Wall, What)> {
-        let station = self.stations.get(session);
-        let calls = Slot::BOTH.into_iter().filter_map(move |slot| self.calls.get(station?.line(slot).speaking?));
-        // The end of one that was too long has been told.
-        let on_air = calls.filter(|call| !call.too_long);
-        on_air.map(|call| (call.began, What::CallStarted { call: call.tag, late_entry: call.late_entry }))
+        let Some(record) = self.subscriptions.get(subscription) else { return };
+        let Some(station) = self.stations.get(record.session) else { return };
+        turn.report(What::Subscribed {
+            who: station.info.who,
+            slot: record.slot,
+            rf_tg: record.rf_tg,
+            conference: record.conference_tg,
+            source: record.source,
+        });
     }
 
     fn report_end(&self, turn: &mut Turn<'_>, subscription: SubscriptionRef, cause: SubscriptionEnd) {

@@ -7,6 +7,7 @@ mod ending;
 mod ingress;
 mod membership;
 mod memory;
+mod operator;
 mod playback;
 mod presentation;
 mod progress;

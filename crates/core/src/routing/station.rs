@@ -69,8 +69,10 @@ pub(crate) struct Line {
     pub(crate) starts: Bucket,
     /// How fast its refused streams may be told of.
     pub(crate) told_bucket: Bucket,
-    /// The refused streams that were told of last, and why.
-    pub(crate) told: [Option<(StreamId, Refusal)>; TOLD_REFUSALS],
+    /// The refused streams that were told of last.
+    told: [StreamId; TOLD_REFUSALS],
+    /// And why, in the same order.
+    told_why: [Option<Refusal>; TOLD_REFUSALS],
 }
 
 /// What wants to be delivered to a line.
@@ -115,12 +117,14 @@ impl Line {
 
     /// Whether a refusal is to be told: once per stream and reason, and not faster than its rate.
     pub(crate) fn tells(&mut self, stream: StreamId, why: Refusal, now: Mono) -> bool {
-        let new = !self.told.contains(&Some((stream, why)));
+        let mut told = self.told.iter().zip(&self.told_why);
+        let new = !told.any(|told| told == (&stream, &Some(why)));
         let tells = new && self.told_bucket.take(REFUSAL_EVENTS, now);
         if tells {
             self.told.rotate_right(1);
-            if let Some(first) = self.told.first_mut() {
-                *first = Some((stream, why));
+            self.told_why.rotate_right(1);
+            if let (Some(first), Some(reason)) = (self.told.first_mut(), self.told_why.first_mut()) {
+                (*first, *reason) = (stream, Some(why));
             }
         }
         tells

@@ -8,7 +8,7 @@ use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
 use crate::seed::Secrets;
 use crate::table::{Table, TableFull};
-use crate::time::Mono;
+use crate::time::Moment;
 use serde::{Deserialize, Serialize};
 use slotmap::{SecondaryMap, SlotMap};
 
@@ -22,9 +22,9 @@ pub(crate) struct Subscription {
     pub(crate) conference_tg: ConferenceTg,
     pub(crate) source: SubscriptionSource,
     /// When it ends (user-activated) or comes back (suspended); none: as it is.
-    pub(crate) until: Option<Mono>,
+    pub(crate) until: Option<Moment>,
     /// Time of its entry in the heap of deadlines.
-    pub(crate) armed: Option<Mono>,
+    pub(crate) armed: Option<Moment>,
     /// Its own client is speaking on it: it does not end before that.
     pub(crate) speaking: bool,
     /// Place in the conference's recipients; none while suspended.
@@ -143,7 +143,12 @@ impl Subscriptions {
         });
         self.by_key.insert((session, slot, rf_tg), subscription).map_err(|_| TooMany)?;
         if let Some(lines) = self.by_line.entry(session).map(|entry| entry.or_default()) {
-            lines[slot.index()].push(subscription);
+            let line = &mut lines[slot.index()];
+            if line.is_empty() {
+                // Most lines have one talkgroup.
+                line.reserve_exact(1);
+            }
+            line.push(subscription);
         }
         if let Some(conference) = self.conferences.get_mut(conference) {
             conference.subscriptions = conference.subscriptions.saturating_add(1);

@@ -5,6 +5,7 @@
 mod activation;
 mod completeness;
 mod contention;
+mod control;
 mod echo;
 mod forged;
 mod found;
@@ -14,6 +15,7 @@ mod login;
 mod past_limits;
 mod paths;
 mod reload;
+mod resync;
 mod rewriting;
 mod robustness;
 mod sessions;

@@ -5,6 +5,7 @@ pub(crate) mod asserts;
 pub(crate) mod calls;
 pub(crate) mod client;
 pub(crate) mod coding;
+pub(crate) mod picture;
 pub(crate) mod random;
 pub(crate) mod vectors;
 pub(crate) mod world;

@@ -3,10 +3,11 @@
 
 use super::client::{Client, Name};
 use ragchew_core::config::{Listener, ListenerAcl, Passphrase};
+use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRequest, RequestId};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::id::ListenerId;
 use ragchew_core::net::{Path, SocketId};
-use ragchew_core::report::{CallEnd, CallTag, SubscriptionEnd, What};
+use ragchew_core::report::{CallEnd, CallTag, ReportEvent, SubscriptionEnd, What};
 use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Seed, Span, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,9 +44,13 @@ pub(crate) struct World {
     queue: BTreeMap<(u64, u64), (Path, Vec<u8>)>,
     order: u64,
     pub(crate) sent: Vec<Sent>,
+    /// What happened; what was told once more is not among it.
     pub(crate) events: Vec<(u64, What)>,
+    /// All that the core reported, as it came.
+    pub(crate) reported: Vec<ReportEvent>,
     pub(crate) tape: Option<Vec<Taped>>,
     pub(crate) probes: u32,
+    requests: u64,
     /// When the core said that its orderly end is complete.
     pub(crate) drained: Vec<u64>,
     /// The most datagrams that came of one input.
@@ -97,8 +102,10 @@ impl World {
             order: 0,
             sent: Vec::new(),
             events: Vec::new(),
+            reported: Vec::new(),
             tape: None,
             probes: 0,
+            requests: 0,
             drained: Vec::new(),
             most_sent: 0,
             config,
@@ -177,6 +184,7 @@ impl World {
     pub(crate) fn forget(&mut self) {
         self.sent.clear();
         self.events.clear();
+        self.reported.clear();
     }
 
     /// Asks the core for its orderly end.
@@ -184,6 +192,20 @@ impl World {
         self.advance(self.now);
         self.core.handle(moment(self.now, self.began, self.wall_step), Input::Drain, &mut self.effects);
         self.collect();
+    }
+
+    /// Asks the core for something; what came of it.
+    pub(crate) fn control(&mut self, command: ControlCommand) -> ControlOutcome {
+        self.advance(self.now);
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        let input = Input::Control(ControlRequest { id, command });
+        self.core.handle(moment(self.now, self.began, self.wall_step), input, &mut self.effects);
+        let replies = self.effects.replies().to_vec();
+        self.collect();
+        assert_eq!(replies.len(), 1, "one answer to {command:?}");
+        assert_eq!(replies[0].id, id);
+        replies[0].outcome
     }
 
     /// Gives the core its configuration as changed by `change`; what came out is the former one.
@@ -231,7 +253,9 @@ impl World {
     fn collect(&mut self) -> Vec<Sent> {
         let at = self.time();
         let sent: Vec<_> = rendered(&self.effects).into_iter().map(|(path, bytes)| Sent { at, path, bytes }).collect();
-        self.events.extend(self.effects.events().iter().map(|event| (at, event.what)));
+        let new = self.effects.events().iter().filter(|event| !event.retold);
+        self.events.extend(new.map(|event| (at, event.what)));
+        self.reported.extend(self.effects.events());
         self.drained.extend(self.effects.drained().then_some(at));
         self.most_sent = self.most_sent.max(sent.len());
         self.effects.clear();
