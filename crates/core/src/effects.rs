@@ -146,6 +146,13 @@ impl Effects {
         self.drained = false;
     }
 
+    /// Forgets events, answers and replaced tables, for who wants to know only what several inputs send.
+    pub fn keep_transmits_only(&mut self) {
+        self.events.clear();
+        self.replies.clear();
+        self.retired.clear();
+    }
+
     /// Whether the shell should flush before the next input.
     pub fn past_soft_limit(&self) -> bool {
         self.transmits.len() >= crate::limits::EFFECTS_SOFT_LIMIT
@@ -195,5 +202,28 @@ impl Effects {
     /// The orderly end is complete.
     pub fn set_drained(&mut self) {
         self.drained = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{LocalIp, SocketId};
+    use crate::report::What;
+    use crate::time::Wall;
+
+    #[test]
+    fn what_is_only_told_can_be_forgotten_without_what_is_to_be_sent() {
+        let path = Path { socket: SocketId(0), local: LocalIp::Unknown, remote: ([192, 0, 2, 1], 1).into() };
+        let mut effects = Effects::default();
+        let frame = effects.push_frame([7; FRAME_LEN]);
+        effects.push_voice(path, frame, ClientId(5), Slot::One);
+        effects.push_event(ReportEvent { at: Wall(0), retold: false, what: What::Reloaded { kept: 0, closed: 0 } });
+        effects.push_retired(Box::default());
+        effects.keep_transmits_only();
+        assert!(effects.events().is_empty() && effects.take_retired().is_empty());
+        let mut bytes = [0; FRAME_LEN];
+        assert_eq!((effects.transmits().len(), effects.render(&effects.transmits()[0], &mut bytes)), (1, FRAME_LEN));
+        assert_eq!(bytes[0], 7);
     }
 }

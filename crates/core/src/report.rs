@@ -146,7 +146,7 @@ pub enum SessionEnd {
     Refused,
     /// The configuration no longer admits it.
     Removed,
-    /// An operator had it closed.
+    /// An operator closed it.
     Kicked,
     /// The server stops.
     Drained,

@@ -3,6 +3,7 @@
 //! answers are keyed by the seed and useless without it. Source: design §2, §4.
 
 use crate::access::Access;
+use crate::carried::HIGHEST;
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::refusal::Refusals;
@@ -196,6 +197,10 @@ impl Core {
         secrets.set_numbers(numbers);
         access.settle(&secrets).map_err(|_| SnapshotError::Content)?;
         routing.settle(&secrets).map_err(|_| SnapshotError::Content)?;
+        let in_use = [access.sessions().highest().0, routing.highest_call().0];
+        if given.iter().zip(in_use).any(|(&given, in_use)| given > HIGHEST || in_use > given) {
+            return Err(SnapshotError::Content);
+        }
         let shared = Shared::restored(secrets, deadlines, refusals, given, last_calls);
         Ok(Self { config: Box::new(config), shared, access, routing, drain })
     }
@@ -219,5 +224,25 @@ pub fn decode_config(bytes: &[u8]) -> Result<Config, SnapshotError> {
     match postcard::take_from_bytes(bytes) {
         Ok((config, [])) => Ok(config),
         _ => Err(SnapshotError::Content),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Now;
+
+    #[test]
+    fn numbers_that_nobody_can_have_given_out_are_refused() {
+        let restored = |given: [u64; 2]| {
+            let mut core = Core::new(Config::default(), Seed::Key([0; 32]), Now::default());
+            let secrets = Secrets::new(Seed::Key([0; 32]));
+            core.shared = Shared::restored(secrets, Deadlines::default(), Refusals::default(), given, false);
+            Core::restore(&core.snapshot(), Seed::Key([0; 32]), None).map(|core| core.shared.given())
+        };
+        assert_eq!(restored([HIGHEST, HIGHEST]), Ok([HIGHEST, HIGHEST]));
+        for given in [[HIGHEST + 1, 0], [0, HIGHEST + 1], [u64::MAX, u64::MAX]] {
+            assert_eq!(restored(given), Err(SnapshotError::Content), "{given:?}");
+        }
     }
 }

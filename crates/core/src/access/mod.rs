@@ -11,7 +11,6 @@ pub(crate) mod settings;
 mod strangers;
 
 use crate::config::{Config, Listener};
-use crate::control::{ControlOutcome, ControlRefusal};
 use crate::id::{ClientId, ListenerId, RadioId};
 use crate::limits::{CLOSE_GRACE, OPTIONS_RATE, SESSION_TIMEOUT};
 use crate::net::Path;
@@ -201,9 +200,6 @@ impl Access {
                 record.options = Some(digest);
                 record.settings.apply(&options);
                 turn.report(options_event(record, options.voided));
-                if let Some(about) = &mut record.about {
-                    about.voided = Some(options.voided);
-                }
                 let asked = record.asked.take().unwrap_or_default();
                 record.asked = Some(Box::new(Options { statics: Vec::new(), ..asked.then(options) }));
                 routing.configure(turn, session, &record.settings);
@@ -340,38 +336,6 @@ impl Access {
         turn.report(What::Disconnected { who: record.tag(), remote: record.path.remote, cause });
     }
 
-    /// Sessions of a client, on one listener or on all.
-    pub(crate) fn sessions_of(
-        &self,
-        config: &Config,
-        client: ClientId,
-        listener: Option<ListenerId>,
-    ) -> Vec<SessionRef> {
-        let wanted = config.listeners.iter().filter(|one| listener.is_none_or(|listener| one.id == listener));
-        wanted.filter_map(|one| self.sessions.find(one.id, client)).collect()
-    }
-
-    /// An operator wants the sessions of a client closed.
-    pub(crate) fn kick(
-        &mut self,
-        turn: &mut Turn<'_>,
-        config: &Config,
-        routing: &mut Routing,
-        client: ClientId,
-        listener: Option<ListenerId>,
-    ) -> ControlOutcome {
-        let sessions = self.sessions_of(config, client, listener);
-        for &session in &sessions {
-            let Some(record) = self.sessions.get(session) else { continue };
-            turn.report(What::Kicked { who: record.tag() });
-            self.end(turn, routing, session, SessionEnd::Kicked);
-        }
-        match sessions.len() {
-            0 => ControlOutcome::Refused(ControlRefusal::NoSuchClient),
-            closed => ControlOutcome::Kicked(closed as u32),
-        }
-    }
-
     /// Says MSTCL where it can do no harm: clients do not check the ID in it, so at an address where another session runs it
     /// would log out that one.
     fn farewell(&mut self, turn: &mut Turn<'_>, path: Path, client: ClientId) {
@@ -430,7 +394,7 @@ fn mark_of(key: TableKey) -> u64 {
     key.hash_bytes(&[b"whose digests are these"])
 }
 
-pub(crate) fn options_event(record: &session::AccessSession, voided: u16) -> What {
+fn options_event(record: &session::AccessSession, voided: u16) -> What {
     let count = |slot| record.settings.statics.iter().filter(|wanted| wanted.slot == slot).count() as u16;
     What::Options {
         who: record.tag(),

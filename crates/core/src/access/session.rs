@@ -175,7 +175,7 @@ impl Sessions {
             self.per_listener.resize(at + 1, 0);
         }
         if let Some(count) = self.per_listener.get_mut(at) {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
         let number = session.number;
         let session = self.records.insert(session);
@@ -191,10 +191,10 @@ impl Sessions {
             return;
         }
         (record.state, record.since) = (LoginState::Running, now);
-        self.running += 1;
+        self.running = self.running.saturating_add(1);
         let remote = record.path.remote;
         match self.live.get_mut(&remote) {
-            Some((count, newest)) => (*count, *newest) = (*count + 1, session),
+            Some((count, newest)) => (*count, *newest) = (count.saturating_add(1), session),
             // Never full: it holds at most one entry per session.
             None => drop(self.live.insert(remote, (1, session))),
         }
@@ -229,6 +229,12 @@ impl Sessions {
     /// The session of this number, or the first behind it.
     pub(crate) fn from(&self, number: SessionNo) -> Option<(SessionNo, SessionRef)> {
         self.by_number.range(number..).next().map(|(&number, &session)| (number, session))
+    }
+
+    /// The highest number that is in use.
+    pub(crate) fn highest(&self) -> SessionNo {
+        let indexed = self.by_number.keys().next_back().copied();
+        self.records.values().map(|record| record.number).chain(indexed).max().unwrap_or_default()
     }
 
     /// Gives the tables of a snapshot their keys.
@@ -297,5 +303,19 @@ mod tests {
         assert_eq!((sessions.insert(session(MAX_SESSIONS as u32)), sessions.len()), (None, MAX_SESSIONS));
         sessions.remove(first);
         assert!(!sessions.is_full() && sessions.insert(session(MAX_SESSIONS as u32)).is_some());
+    }
+
+    #[test]
+    fn counters_that_are_full_stay_full() {
+        let mut sessions = Sessions::new(&Secrets::new(Seed::Key([0; 32])));
+        let first = sessions.insert(session(1)).unwrap();
+        sessions.set_running(first, Wall(0));
+        let remote = session(1).path.remote;
+        *sessions.live.get_mut(&remote).unwrap() = (u32::MAX, first);
+        (sessions.running, sessions.per_listener[0]) = (usize::MAX, u32::MAX);
+        let second = sessions.insert(session(2)).unwrap();
+        sessions.set_running(second, Wall(0));
+        assert_eq!((sessions.running(), sessions.count(ListenerId(0))), (usize::MAX, u32::MAX));
+        assert_eq!(sessions.live.get(&remote), Some(&(u32::MAX, second)));
     }
 }

@@ -57,8 +57,7 @@ impl Routing {
         let rf_tg = RfTg(frame.destination_raw());
         let meaning = self.meaning(session, frame.slot(), rf_tg);
         let conference = meaning.conference(rf_tg);
-        let checked = may_begin(turn)
-            .and_then(|()| admitted(listener, frame, conference))
+        let checked = admitted(listener, frame, conference)
             .and_then(|()| self.line_is_free(turn, session, frame))
             .and_then(|()| self.claim(turn, session, frame, conference));
         if let Err(why) = checked {
@@ -279,11 +278,6 @@ fn carried(frame: &DmrdView<'_>) -> Result<(), Refusal> {
         return Err(Refusal::DataCall);
     }
     if frame.is_unit() { Err(Refusal::UnitCall) } else { Ok(()) }
-}
-
-/// Whether new calls are taken at all.
-fn may_begin(turn: &Turn<'_>) -> Result<(), Refusal> {
-    if turn.shared.last_calls { Err(Refusal::Draining) } else { Ok(()) }
 }
 
 /// Whether the listener's lists admit speaker and talkgroup; of a mapped talkgroup both numbers.

@@ -159,11 +159,6 @@ impl Routing {
         self.calls.values().map(|record| record.tag.call).max().unwrap_or_default()
     }
 
-    /// Calls whose end was not told yet.
-    pub(crate) fn calls_on_air(&self) -> u32 {
-        self.calls.values().filter(|call| !call.too_long).count() as u32
-    }
-
     /// Ends a call because the server stops.
     pub(crate) fn end_call(&mut self, turn: &mut Turn<'_>, call: CallRef) {
         self.finish(turn, call, CallEnd::SessionEnded);
