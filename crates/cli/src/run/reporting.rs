@@ -69,7 +69,9 @@ pub(crate) fn workshop() -> Workshop {
 fn workers(runtime: &Runtime, state: Option<&Path>) -> Vec<WorkerPlan> {
     let sql = runtime.reporting.sql.iter().map(|sql| {
         let in_memory = || SqlSettings { file: None, keep_days: sql.keep_days, views: sql.views.clone() };
-        let settings = state.map_or_else(in_memory, |state| sql.settings(state));
+        let mut settings = state.map_or_else(in_memory, |state| sql.settings(state));
+        // A process works in another directory than the server. What has no absolute form is no path, and the worker says so.
+        settings.file = settings.file.map(|file| std::path::absolute(&file).unwrap_or(file));
         WorkerPlan { role: Role::Sql, placement: sql.placement, memory: sql.memory, sql: settings }
     });
     sql.collect()

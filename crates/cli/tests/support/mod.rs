@@ -1,6 +1,10 @@
 //! The real binary as a child on loopback, and hotspots that talk to it. Owns both ends of a test; stops what it started.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Each test program uses its part.
 
+pub(crate) mod control;
+pub(crate) mod frames;
+pub(crate) mod traffic;
+
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
