@@ -4,7 +4,7 @@
 
 use crate::limits::{DIRTY_SESSIONS, ROOM_FOR_SAMPLES, ROOM_FOR_STATES};
 use crate::wiring::Bell;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, TrySendError};
 use ragchew_core::control::{ControlCommand, ControlOutcome, Cursor, RequestId};
 use ragchew_core::id::SessionNo;
 use ragchew_core::report::{Class, Numbered, ReportEvent};
@@ -36,6 +36,8 @@ pub(crate) struct Teller {
 enum Again {
     Sessions(BTreeSet<SessionNo>),
     Everything,
+    /// Whoever listened is gone, and nobody else can come: to tell it again would never end.
+    Nothing,
 }
 
 impl Teller {
@@ -49,17 +51,22 @@ impl Teller {
         self.seq += 1;
         let class = event.what.class();
         let waiting = self.events.len();
-        let room = waiting < self.room(class);
-        if room && self.events.try_send(Numbered { seq: self.seq, event: *event }).is_ok() {
-            self.most = self.most.max(waiting + 1);
-            self.rings = true;
-            return;
+        if waiting < self.room(class) {
+            match self.events.try_send(Numbered { seq: self.seq, event: *event }) {
+                Ok(()) => {
+                    self.most = self.most.max(waiting + 1);
+                    self.rings = true;
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => self.again = Again::Nothing,
+                Err(TrySendError::Full(_)) => {}
+            }
         }
         self.refused[class.index()] += 1;
         match (class, event.what.session()) {
             (Class::Sample, _) => {}
             (Class::State, Some(session)) => self.tell_again(session),
-            (Class::State, None) | (Class::Edge, _) => self.again = Again::Everything,
+            (Class::State, None) | (Class::Edge, _) => self.tell_everything_again(),
         }
     }
 
@@ -69,7 +76,8 @@ impl Teller {
         match class {
             Class::Sample => capacity * ROOM_FOR_SAMPLES / 100,
             Class::State => capacity * ROOM_FOR_STATES / 100,
-            Class::Edge => capacity,
+            // Only the channel refuses these, which also tells whether anybody is there.
+            Class::Edge => usize::MAX,
         }
     }
 
@@ -82,6 +90,12 @@ impl Teller {
         if sessions.len() < DIRTY_SESSIONS || sessions.contains(&session) {
             sessions.insert(session);
         } else {
+            self.tell_everything_again();
+        }
+    }
+
+    fn tell_everything_again(&mut self) {
+        if !matches!(self.again, Again::Nothing) {
             self.again = Again::Everything;
         }
     }
@@ -91,6 +105,7 @@ impl Teller {
         match &self.again {
             Again::Sessions(sessions) => self.going_on.is_some() || !sessions.is_empty(),
             Again::Everything => true,
+            Again::Nothing => false,
         }
     }
 
@@ -280,10 +295,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_listener_events_are_counted_as_lost() {
-        let (mut teller, heard) = teller(8);
-        drop(heard);
-        fill(&mut teller, 3);
-        assert_eq!(teller.refused(), [0, 0, 3]);
+    fn without_a_listener_events_are_counted_as_lost_and_never_told_again() {
+        for waiting in [0, 4, 8] {
+            let (mut teller, heard) = teller(8);
+            fill(&mut teller, waiting);
+            [1, 2].into_iter().for_each(|session| teller.tell(&state(session)));
+            drop(heard);
+            let before = teller.refused();
+            fill(&mut teller, 3);
+            (0..=DIRTY_SESSIONS as u64).for_each(|session| teller.tell(&state(session)));
+            assert_eq!(teller.refused()[2], before[2] + 3);
+            assert!(!teller.is_behind(), "with {waiting} waiting");
+            assert_eq!(teller.wants(), None);
+        }
     }
 }
