@@ -4,6 +4,7 @@ use super::blocks::{CUSTOM, PACKET};
 use super::*;
 use crate::limits::MOST_UNCOMPARED;
 use ragchew_core::config::{Defaults, Listener, ListenerAcl, Passphrase};
+use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRefusal, Cursor, RequestId};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::id::{ClientId, ListenerId, RfTg};
 use ragchew_core::net::{LocalIp, Path, SocketId};
@@ -136,6 +137,17 @@ impl Studio {
         }
     }
 
+    fn control(&mut self, command: ControlCommand) -> ControlOutcome {
+        let request = ControlRequest { id: RequestId(9), command };
+        self.core.handle(self.now, Input::Control(request), &mut self.effects);
+        if let Some((tape, _)) = &mut self.tape {
+            tape.control(self.now, request);
+        }
+        let outcome = self.effects.replies()[0].outcome;
+        self.carry_out();
+        outcome
+    }
+
     fn reload(&mut self) {
         let config = config(b"another-one-88");
         if let Some((tape, _)) = &mut self.tape {
@@ -202,6 +214,11 @@ fn usual() -> Vec<u8> {
     studio.hear(2, &[b"RPTPING", &2_341_002u32.to_be_bytes()[..]].concat());
     studio.carry_out();
     studio.talk(20..24);
+    studio.log_in(5, b"another-one-88");
+    let resync = ControlCommand::Resync(Cursor::default());
+    assert_eq!(studio.control(resync), ControlOutcome::Told(None));
+    let kick = ControlCommand::Kick { client: ClientId(2_341_005), listener: None };
+    assert_eq!(studio.control(kick), ControlOutcome::Kicked(1));
     studio.pass(Span::secs(6));
     studio.end()
 }
@@ -238,6 +255,26 @@ fn a_recording_begun_in_mid_call_replays_byte_for_byte_without_a_passphrase() {
     assert!(played.inputs > 30 && played.compared > 30, "{played:?}");
     assert_eq!((played.program.as_str(), played.running), ("ragchew test", 0));
     assert!(played.length > Span::secs(6));
+}
+
+#[test]
+fn what_was_asked_of_the_core_is_asked_again_in_a_replay() {
+    let mut studio = Studio::new();
+    (1..=3).for_each(|n| studio.log_in(n, PASSPHRASE));
+    studio.begin();
+    studio.talk(0..8);
+    let unlink = ControlCommand::Unlink { client: ClientId(2_341_001), slot: None, rf_tg: None };
+    assert_eq!(studio.control(unlink), ControlOutcome::Refused(ControlRefusal::NoSuchTalkgroup));
+    assert_eq!(studio.control(ControlCommand::LastCalls(true)), ControlOutcome::LastCalls { calls: 1 });
+    studio.talk(8..12);
+    // Of the kick, those who hear the call hear its end, and the client is told: the replay has to send it too.
+    let kick = ControlCommand::Kick { client: ClientId(2_341_001), listener: Some(ListenerId(0)) };
+    assert_eq!(studio.control(kick), ControlOutcome::Kicked(1));
+    assert_eq!(studio.ask(1, &[b"RPTL", &2_341_001u32.to_be_bytes()[..]].concat()), [0; 0]);
+    let bytes = studio.finish();
+    let played = play(bytes.as_slice(), None);
+    assert_eq!((played.outcome, played.running), (Outcome::Equal, 2));
+    assert_eq!((played.inputs, played.compared), (12 + 3 + 1, 12 * 2 + 2 + 1));
 }
 
 #[test]

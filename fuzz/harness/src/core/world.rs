@@ -56,7 +56,7 @@ pub struct Reached {
     /// Reloads that took effect.
     pub reloads: usize,
     /// Sessions that ended, by how.
-    pub ends: [usize; 6],
+    pub ends: [usize; 7],
     /// Whether the orderly end was complete.
     pub drained: bool,
     /// Inputs of the core.
@@ -377,6 +377,7 @@ fn end(cause: SessionEnd) -> usize {
         SessionEnd::Removed => 3,
         SessionEnd::Drained => 4,
         SessionEnd::Refused => 5,
+        SessionEnd::Kicked => 6,
     }
 }
 
