@@ -62,6 +62,8 @@ ragchew_core::limits! {
     /// Share of a worker's queue below which its pressure is over: well below the mark, so that a queue that hovers there
     /// does not say so with every batch.
     QUEUE_CALM: usize = 40, "% of QUEUE_CAPACITY";
+    /// Places that an empty queue keeps.
+    QUEUE_KEPT: usize = 1_024, "events";
     /// Sessions whose refused states are told again one by one; with more, everything is told again.
     QUEUE_DIRTY: usize = 4_096, "sessions";
 

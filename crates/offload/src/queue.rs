@@ -4,7 +4,7 @@
 //!
 
 use crate::event::{Health, QueueName, Subject, Told};
-use crate::limits::{QUEUE_CALM, QUEUE_CAPACITY, QUEUE_DIRTY, QUEUE_SAMPLES, QUEUE_STATES};
+use crate::limits::{QUEUE_CALM, QUEUE_CAPACITY, QUEUE_DIRTY, QUEUE_KEPT, QUEUE_SAMPLES, QUEUE_STATES};
 use ragchew_core::id::SessionNo;
 use ragchew_core::report::Class;
 use std::collections::{BTreeSet, VecDeque};
@@ -147,6 +147,10 @@ impl Queue {
             self.entries.pop_front();
             // What a former incarnation kept may stand before what this one was given.
             self.outstanding = self.outstanding.saturating_sub(1);
+        }
+        if self.entries.is_empty() && self.entries.capacity() > QUEUE_KEPT {
+            // What a storm of logins needed is not needed all day.
+            self.entries.shrink_to(QUEUE_KEPT);
         }
         if self.entries.len() >= share(QUEUE_CALM) {
             return None;

@@ -22,7 +22,9 @@ const TALKGROUP: u32 = 3_001;
 pub(crate) fn listeners(port: u16) -> String {
     let clients = (0..CALLS).map(|n| format!("    {}: {{ ts2: [{}] }}\n", LISTENER + n, TALKGROUP + n));
     let clients: String = clients.collect();
-    format!("listeners:\n- name: hotspots\n  bind: '127.0.0.1:{port}'\n  passphrase: hush-hush-77\n  clients:\n{clients}")
+    format!(
+        "listeners:\n- name: hotspots\n  bind: '127.0.0.1:{port}'\n  passphrase: hush-hush-77\n  clients:\n{clients}"
+    )
 }
 
 /// A logged-in hotspot at an address of its own, so that what limits a source does not limit them all.
