@@ -7,6 +7,7 @@ use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use std::path::Path;
 
 /// Gives up what the role of `begin` does not need. What the system does not offer is left as it is: an old kernel is no
@@ -17,8 +18,22 @@ pub fn confine(begin: &Begin) {
     let _ = setrlimit(Resource::Nofile, to(WORKER_FILES));
     let _ = setrlimit(Resource::Core, to(0));
     let _ = rustix::thread::set_no_new_privs(true);
+    let _ = without_privileges();
     let home = begin.sql.file.as_deref().and_then(Path::parent);
     let _ = only_files_of(home);
+}
+
+/// Gives up the privileges of root, or those that a service manager gave to the server: all but those by which root opens
+/// files of others, since the database may lie among them.
+fn without_privileges() -> rustix::io::Result<()> {
+    let kept = CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER;
+    let CapabilitySets { effective, permitted, .. } = capabilities(None)?;
+    let sets = CapabilitySets {
+        effective: effective & kept,
+        permitted: permitted & kept,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, sets)
 }
 
 /// From here on this process opens files in `home` and reads what tells about the system, nothing else.
