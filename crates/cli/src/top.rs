@@ -80,7 +80,7 @@ mod live {
                 view.refused.clear();
             }
             Fed::Lost => view.picture.lost(),
-            Fed::Gone(why) => view.notice = Some(format!("{why}; looking for the server again")),
+            Fed::Gone(why) => view.notice = Some(format!("looking for the server again: {why}")),
             Fed::Named(..) | Fed::Unknown(_) => {}
         }
     }
@@ -102,7 +102,7 @@ mod live {
             let mut view = View::default();
             take(&mut view, Fed::Lost);
             take(&mut view, Fed::Gone("it has gone".into()));
-            assert_eq!(view.notice.as_deref(), Some("it has gone; looking for the server again"));
+            assert_eq!(view.notice.as_deref(), Some("looking for the server again: it has gone"));
             assert!(!view.picture.is_complete());
             take(&mut view, told(7, What::Gone { session: SessionNo(1) }));
             assert_eq!(view.notice, None);

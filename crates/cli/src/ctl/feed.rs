@@ -69,7 +69,8 @@ impl Feed {
         Ok(feed)
     }
 
-    /// Where the server is.
+    /// Where the server is; for the head of the live view.
+    #[cfg(feature = "tui")]
     pub(crate) fn place(&self) -> String {
         self.client.as_ref().map(|client| client.path().display().to_string()).unwrap_or_default()
     }
