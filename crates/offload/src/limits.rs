@@ -36,6 +36,12 @@ ragchew_core::limits! {
     EVENTS_TO_HUB: usize = 16_384, "events";
     /// How long `ctl drain` waits for the end of calls when it is not told: longer than a call may last.
     DRAIN_USUALLY: Span = Span::secs(190);
+    /// After the core said how many calls are on the air: until the hub's copy has them too.
+    DRAIN_SETTLES: Span = Span::millis(500);
+    /// How old what the packet plane counted may be in a status.
+    FIGURES_KEPT: Span = Span::secs(1);
+    /// How long a status waits for newer figures.
+    STATUS_WAITS: Span = Span::millis(500);
     /// Events that the hub takes in one turn.
     EVENT_BUDGET: usize = 1_024, "events";
     /// Between two looks at what comes from the packet plane, while something is awaited.
@@ -62,6 +68,8 @@ ragchew_core::limits! {
     /// Share of a worker's queue below which its pressure is over: well below the mark, so that a queue that hovers there
     /// does not say so with every batch.
     QUEUE_CALM: usize = 40, "% of QUEUE_CAPACITY";
+    /// Share of a worker's queue above which nothing is told again: what is new has room beside it.
+    QUEUE_AGAIN: usize = 25, "% of QUEUE_CAPACITY";
     /// Places that an empty queue keeps.
     QUEUE_KEPT: usize = 1_024, "events";
     /// Sessions whose refused states are told again one by one; with more, everything is told again.

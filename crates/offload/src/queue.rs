@@ -4,7 +4,7 @@
 //!
 
 use crate::event::{Health, QueueName, Subject, Told};
-use crate::limits::{QUEUE_CALM, QUEUE_CAPACITY, QUEUE_DIRTY, QUEUE_KEPT, QUEUE_SAMPLES, QUEUE_STATES};
+use crate::limits::{QUEUE_AGAIN, QUEUE_CALM, QUEUE_CAPACITY, QUEUE_DIRTY, QUEUE_KEPT, QUEUE_SAMPLES, QUEUE_STATES};
 use ragchew_core::id::SessionNo;
 use ragchew_core::report::Class;
 use std::collections::{BTreeSet, VecDeque};
@@ -28,6 +28,8 @@ pub struct Queue {
     counts: Counts,
     pressure: Option<Pressure>,
     again: Again,
+    /// Something was refused that no resync has covered yet.
+    gap: bool,
 }
 
 /// What a queue counted since it was made.
@@ -73,6 +75,7 @@ impl Queue {
             counts: Counts { taken: 0, refused: [0; 3], gaps: 0, most: 0 },
             pressure: None,
             again: Again::Sessions(BTreeSet::new()),
+            gap: false,
         }
     }
 
@@ -103,6 +106,7 @@ impl Queue {
 
     fn refuse(&mut self, told: &Told, class: Class) -> Option<Health> {
         self.counts.refused[class.index()] += 1;
+        self.gap = true;
         match class {
             Class::Sample => {}
             Class::State => match &told.what {
@@ -189,9 +193,15 @@ impl Queue {
         self.again = Again::All;
     }
 
+    /// Whether something was refused since the last time, and there is room again: the worker knows that something is missing
+    /// and not what, and believes no resync in which that was.
+    pub fn has_gap(&mut self) -> bool {
+        self.has_room() && std::mem::take(&mut self.gap)
+    }
+
     /// Whether it has room for what is told again.
     pub fn has_room(&self) -> bool {
-        self.entries.len() < share(QUEUE_SAMPLES)
+        self.entries.len() < share(QUEUE_AGAIN)
     }
 
     /// Entries that it holds.

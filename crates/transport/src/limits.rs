@@ -27,7 +27,9 @@ ragchew_core::limits! {
     /// Transmits for which there is room from the start.
     TRANSMIT_CAPACITY: usize = 2 * EFFECTS_SOFT_LIMIT, "transmits";
 
-    /// Share of the channel of events above which samples are left out, and nothing is told again.
+    /// Share of the channel of events above which nothing is told again: what is new has room beside it.
+    ROOM_TO_TELL_AGAIN: usize = 25, "% of the channel";
+    /// Share of it above which samples are left out.
     ROOM_FOR_SAMPLES: usize = 50, "% of the channel";
     /// Share of it above which states are left out; ends and begins may use all of it.
     ROOM_FOR_STATES: usize = 80, "% of the channel";

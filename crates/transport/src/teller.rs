@@ -2,7 +2,7 @@
 //! important are left out. Owns the numbers and what has to be told again; never waits, and costs nothing while nothing
 //! happens. Source: design §5 (classes, watermarks, resync), R-214 to.
 
-use crate::limits::{DIRTY_SESSIONS, ROOM_FOR_SAMPLES, ROOM_FOR_STATES};
+use crate::limits::{DIRTY_SESSIONS, ROOM_FOR_SAMPLES, ROOM_FOR_STATES, ROOM_TO_TELL_AGAIN};
 use crate::wiring::Bell;
 use crossbeam_channel::{Sender, TrySendError};
 use ragchew_core::control::{ControlCommand, ControlOutcome, Cursor, RequestId};
@@ -25,6 +25,9 @@ pub(crate) struct Teller {
     refused: [u64; 3],
     most: usize,
     again: Again,
+    /// Something was left out that a whole resync has not covered yet: nobody who listens knows what it was, and believes
+    /// no resync in which something is missing.
+    gap: bool,
     /// A page was told, and this is where the next one begins.
     going_on: Option<ControlCommand>,
     epoch: u32,
@@ -43,7 +46,7 @@ enum Again {
 impl Teller {
     pub(crate) fn new(events: Sender<Numbered>, bell: Option<Bell>) -> Self {
         let (again, going_on) = (Again::Sessions(BTreeSet::new()), None);
-        Self { events, bell, seq: 0, refused: [0; 3], most: 0, again, going_on, epoch: 0, rings: false }
+        Self { events, bell, seq: 0, refused: [0; 3], most: 0, again, gap: false, going_on, epoch: 0, rings: false }
     }
 
     /// Passes an event on, or leaves it out; its number is used up either way.
@@ -63,6 +66,7 @@ impl Teller {
             }
         }
         self.refused[class.index()] += 1;
+        self.gap = true;
         match (class, event.what.session()) {
             (Class::Sample, _) => {}
             (Class::State, Some(session)) => self.tell_again(session),
@@ -103,7 +107,7 @@ impl Teller {
     /// Whether something has to be told again.
     pub(crate) fn is_behind(&self) -> bool {
         match &self.again {
-            Again::Sessions(sessions) => self.going_on.is_some() || !sessions.is_empty(),
+            Again::Sessions(sessions) => self.gap || self.going_on.is_some() || !sessions.is_empty(),
             Again::Everything => true,
             Again::Nothing => false,
         }
@@ -111,17 +115,20 @@ impl Teller {
 
     /// Whether there is room to tell it.
     pub(crate) fn has_room(&self) -> bool {
-        self.events.len() < self.room(Class::Sample)
+        self.events.len() < self.capacity() * ROOM_TO_TELL_AGAIN / 100
     }
 
-    /// What the core shall tell again now: one page a turn, and only while less than half of the channel is taken.
+    /// What the core shall tell again now: one page a turn, and only while there is room beside it.
     pub(crate) fn wants(&mut self) -> Option<ControlCommand> {
         if !self.is_behind() || !self.has_room() {
             return None;
         }
-        if let Again::Everything = self.again {
-            // It begins anew: what was lost may be of a page that is told already.
+        // Sessions first: they are few. Then everything, once, whatever it was that was left out; and anew when something was
+        // left out of that.
+        let settled = matches!(&self.again, Again::Sessions(sessions) if sessions.is_empty()) && !self.retells();
+        if matches!(self.again, Again::Everything) || (self.gap && settled) {
             self.again = Again::Sessions(BTreeSet::new());
+            (self.gap, self.going_on) = (false, None);
             self.epoch = self.epoch % EPOCHS + 1;
             return Some(ControlCommand::Resync(Cursor { epoch: self.epoch, ..Cursor::default() }));
         }
@@ -129,6 +136,11 @@ impl Teller {
             let Again::Sessions(sessions) = &mut self.again else { return None };
             sessions.pop_first().map(|session| ControlCommand::Retell(Cursor { session, ..Cursor::default() }))
         })
+    }
+
+    /// Whether the pages of one session are under way.
+    fn retells(&self) -> bool {
+        matches!(self.going_on, Some(ControlCommand::Retell(_)))
     }
 
     /// What came of the command that was wanted.

@@ -93,6 +93,8 @@ pub(crate) struct Crew {
     stale: u64,
     /// Somebody has said more than one turn takes.
     unread: bool,
+    /// The server ends.
+    ending: bool,
 }
 
 /// Numbers of health checks; those of operators lie below.
@@ -121,6 +123,7 @@ impl Crew {
             checks: CHECKS,
             stale: 0,
             unread: false,
+            ending: false,
         }
     }
 
@@ -177,7 +180,8 @@ impl Crew {
     pub(crate) fn ask(&mut self, now: Mono, worker: WorkerName, no: RequestNo, ask: Ask) -> Result<(), State> {
         let state = self.status(worker).map_or(State::Registered, |status| status.state);
         let member = self.members.iter_mut().find(|member| member.plan.role == worker && member.ready);
-        let host = member.and_then(|member| member.host.as_mut()).filter(|host| !host.is_closed());
+        // Behind what has not left yet, another question would only wait.
+        let host = member.and_then(|member| member.host.as_mut()).filter(|host| !host.is_full());
         host.ok_or(state).map(|host| host.send(now, &ToWorker::Ask(no, ask)))
     }
 
@@ -242,6 +246,13 @@ impl Crew {
 
     /// Everybody is asked to end; [`News::AllStopped`] follows.
     pub(crate) fn stop(&mut self, now: Mono, registry: &Registry) {
+        self.ending = true;
+        for member in self.members.iter().filter(|member| member.queue.waiting() > 0) {
+            let (worker, left) = (member.plan.role, member.queue.waiting());
+            let line =
+                format!("(REPORT) {left} events were not given to the worker {worker} before the end and are missing");
+            self.news.push(News::Line(Level::Warning, line));
+        }
         self.happened(now, registry, Input::StopAll);
     }
 
@@ -258,7 +269,8 @@ impl Crew {
     /// Whether somebody missed states, and there is room to tell them again.
     pub(crate) fn wants_resync(&mut self) -> Vec<QueueName> {
         let wanting = self.members.iter_mut().filter_map(|member| {
-            let wants = member.queue.needs_resync() || !member.queue.dirty(usize::MAX).is_empty();
+            let whole = member.queue.has_gap() | member.queue.needs_resync();
+            let wants = !member.queue.dirty(usize::MAX).is_empty() || whole;
             wants.then_some(QueueName::Worker(member.plan.role))
         });
         wanting.collect()
@@ -297,7 +309,11 @@ impl Crew {
                 self.news.push(News::Health(Health::WorkerState { worker, state, incarnation, ending }));
             }
             Action::Late { worker, finished, .. } => {
-                let kept = if finished { "it had kept everything" } else { "what it held is given to the next one" };
+                let kept = match (finished, self.ending) {
+                    (true, _) => "it had kept everything",
+                    (false, false) => "what it held is given to the next one",
+                    (false, true) => "what it held may be missing",
+                };
                 let text = format!("(REPORT) the worker {worker} did not end in time and is killed; {kept}");
                 self.news.push(News::Line(Level::Warning, text));
             }
@@ -369,7 +385,13 @@ impl Crew {
         let worker = member.plan.role;
         match said {
             FromWorker::Ready { protocol } if protocol == PROTOCOL => {
-                member.ready = true;
+                // One that is to end already is given nothing more.
+                let state = self.supervisor.worker(worker).map(|status| status.state);
+                member.ready = !member.killed && state.is_some_and(|state| state.is_up() && state != State::Stopping);
+                if incarnation > 1 {
+                    // What was there before may be gone: its memory, or a file that was moved meanwhile.
+                    member.queue.tell_all_again();
+                }
                 if let Some(host) = &mut member.host {
                     host.send(now, &ToWorker::Names(self.names.clone()));
                 }
@@ -389,7 +411,7 @@ impl Crew {
                 let text = format!("(REPORT) {worker}: {}: {detail}; {}", trouble.text(), trouble.cure());
                 self.news.push(News::Line(Level::Error, text));
                 member.trouble = Some((trouble, detail));
-                if trouble == Trouble::Corrupt {
+                if matches!(trouble, Trouble::Corrupt | Trouble::Removed) {
                     member.queue.tell_all_again();
                 }
                 self.news.push(News::Health(Health::WorkerTrouble { worker, trouble }));

@@ -115,6 +115,8 @@ pub struct Hub {
     lost: Lost,
     /// The most events that waited.
     deepest: u32,
+    /// The orderly end was told.
+    stopping: bool,
     stage: Stage,
 }
 
@@ -201,6 +203,7 @@ impl Hub {
             waiting: Vec::new(),
             lost: Lost::default(),
             deepest: 0,
+            stopping: false,
             stage: Stage::Running,
         })
     }
@@ -275,6 +278,9 @@ impl Hub {
     /// What came of what was asked of the world outside.
     fn hear_outside(&mut self, now: Mono) {
         while let Some(heard) = self.ears.outside.heard() {
+            if matches!(heard, Heard::Stopping) {
+                self.say_stopping();
+            }
             self.with_office(now, |office, around| office.heard(around, heard));
         }
     }
@@ -304,12 +310,19 @@ impl Hub {
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     if self.stage == Stage::Running {
-                        self.say(Health::ServerStopping);
+                        self.say_stopping();
                         self.stage = Stage::Feeding(now + HUB_FEED);
                     }
                     return;
                 }
             }
+        }
+    }
+
+    /// The orderly end has begun; said once.
+    fn say_stopping(&mut self) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.say(Health::ServerStopping);
         }
     }
 
@@ -343,8 +356,11 @@ impl Hub {
 
     /// Says something of the server itself.
     fn say(&mut self, health: Health) {
-        let (level, line) = words::line(&health);
-        self.log.line(level, line);
+        // A trouble has been logged with what the system said of it.
+        if !matches!(health, Health::WorkerTrouble { .. }) {
+            let (level, line) = words::line(&health);
+            self.log.line(level, line);
+        }
         let told = self.stream.own(wall(), health);
         self.pass_on(&told);
     }

@@ -9,11 +9,13 @@ use super::FIRST_DESK;
 use super::crew::{Boot, Crew, News};
 use super::outside::{Figures, Heard, Outside, Reloaded};
 use crate::desk::{
-    Asker, Change, Complaint, ConnectionRef, Desk, Done, Errand, Facts, Peer, Pending, Queue, ReloadAnswer, Request,
-    Response, Served, Settled, Status, Ticket, WorkerAction, outcome, serve,
+    Asker, Change, Command, Complaint, ConnectionRef, Desk, Done, Errand, Facts, Peer, Pending, Queue, ReloadAnswer,
+    Request, Response, Served, Settled, Status, Ticket, WorkerAction, outcome, serve,
 };
 use crate::event::{Health, Told};
-use crate::limits::{DRAIN_USUALLY, EVENTS_TO_HUB, OUTSIDE_LOOK, PAGES_A_TURN};
+use crate::limits::{
+    DRAIN_SETTLES, DRAIN_USUALLY, EVENTS_TO_HUB, FIGURES_KEPT, OUTSIDE_LOOK, PAGES_A_TURN, STATUS_WAITS,
+};
 use crate::log::{Level, LogSender, wall};
 use crate::picture::Picture;
 use crate::supervise::{Input, WorkerName};
@@ -21,7 +23,7 @@ use crate::worker::{Answer, RequestNo};
 use gather::Gathered;
 use mio::event::Event;
 use mio::{Registry, Token};
-use ragchew_core::control::{ControlCommand, ControlRequest, RequestId};
+use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRequest, RequestId};
 use ragchew_core::id::ListenerId;
 use ragchew_core::{Mono, Wall};
 use serde::Serialize;
@@ -50,8 +52,17 @@ pub(super) struct Office {
     streams: Streams,
     /// Requests that wait for the packet plane's figures.
     figures: Vec<Ticket>,
-    /// The server stops when no call is on the air, or then.
-    draining: Option<Mono>,
+    draining: Option<Draining>,
+    /// When the figures came last.
+    looked: Option<Mono>,
+}
+
+/// The server stops when no call is on the air, or at that time.
+#[derive(Clone, Copy, Debug)]
+struct Draining {
+    until: Mono,
+    /// From here on what the core counted has reached the hub's copy.
+    from: Mono,
 }
 
 /// What the office knows by itself of the server.
@@ -125,6 +136,7 @@ impl Office {
             streams: Streams::default(),
             figures: Vec::new(),
             draining: None,
+            looked: None,
         })
     }
 
@@ -160,7 +172,9 @@ impl Office {
         let desk = self.desk.as_ref().and_then(|desk| desk.next(now));
         // A reader that has no room is looked after again, but not all the time.
         let paging = self.streams.is_paging().then_some(now + OUTSIDE_LOOK);
-        [desk, self.pending.next(), self.draining, paging].into_iter().flatten().min()
+        let drain =
+            self.draining.map(|Draining { until, from }| if now < from { from } else { until.max(now + OUTSIDE_LOOK) });
+        [desk, self.pending.next(), drain, paging].into_iter().flatten().min()
     }
 
     /// One turn: requests are taken and carried out, what is over time is answered.
@@ -200,6 +214,17 @@ impl Office {
     }
 
     fn request(&mut self, around: &mut Around<'_>, to: ConnectionRef, peer: Peer, request: &Request) {
+        let stale = self.looked.is_none_or(|looked| around.now >= looked + FIGURES_KEPT);
+        if stale && matches!(request.command, Command::Status) {
+            let asker = Asker { to, id: request.id, within: STATUS_WAITS };
+            let gathered = Gathered::Status(peer, Box::new(request.clone()));
+            if let Ok(ticket) = self.pending.open(around.now, asker, ["reactor"], gathered) {
+                if around.outside.figures().is_ok() {
+                    self.figures.push(ticket);
+                }
+                return;
+            }
+        }
         match serve(peer, request, around.picture, &self.known) {
             Served::Answered { response, audit } => {
                 if let Some(audit) = audit {
@@ -237,10 +262,9 @@ impl Office {
                 }
             }
             Errand::Drain { wait } => {
-                let until = around.now + wait.unwrap_or(DRAIN_USUALLY);
-                self.draining = Some(until);
-                self.known.last_calls = true;
-                self.control(around, asker, ControlCommand::LastCalls(true), change);
+                let drain = Gathered::Drain { until: around.now + wait.unwrap_or(DRAIN_USUALLY), done: None };
+                let Some(ticket) = self.open(around, asker, ["reactor"], drain, change) else { return };
+                self.ask_core(around, ticket, ControlCommand::LastCalls(true));
             }
             Errand::Stop => {
                 let done = around.outside.stop().map(|()| Done { what: "the server is stopping".to_owned() });
@@ -260,6 +284,10 @@ impl Office {
 
     fn control(&mut self, around: &mut Around<'_>, asker: Asker, command: ControlCommand, change: Option<Change>) {
         let Some(ticket) = self.open(around, asker, ["reactor"], Gathered::Nothing, change) else { return };
+        self.ask_core(around, ticket, command);
+    }
+
+    fn ask_core(&mut self, around: &mut Around<'_>, ticket: Ticket, command: ControlCommand) {
         let request = ControlRequest { id: RequestId(ticket.0), command };
         if around.outside.control(request).is_err() {
             self.busy(around, ticket);
@@ -323,6 +351,18 @@ impl Office {
         let change = self.changes.remove(&settled.ticket);
         self.figures.retain(|ticket| *ticket != settled.ticket);
         let asker = settled.asker;
+        if let Gathered::Status(peer, request) = &settled.collected {
+            self.known.last_calls = self.draining.is_some();
+            if let Served::Answered { response, .. } = serve(*peer, request, around.picture, &self.known) {
+                self.respond(around.now, asker.to, &response);
+            }
+            return;
+        }
+        if let Gathered::Drain { until, done: Some((ControlOutcome::LastCalls { calls }, _)) } = &settled.collected {
+            let from = if *calls == 0 { around.now } else { around.now + DRAIN_SETTLES };
+            self.draining = Some(Draining { until: *until, from });
+            self.known.last_calls = true;
+        }
         let value = gather::value(settled, around);
         self.answer(around, asker, change, value);
     }
@@ -369,7 +409,10 @@ impl Office {
         let settled = match heard {
             Heard::Reply(reply) => {
                 let done = outcome(reply.outcome).and_then(|done| gather::to_value(&done));
-                self.pending.answered(Ticket(reply.id.0), "reactor", |gathered| *gathered = Gathered::Passed(done))
+                self.pending.answered(Ticket(reply.id.0), "reactor", |gathered| match gathered {
+                    Gathered::Drain { done: place, .. } => *place = Some((reply.outcome, done)),
+                    other => *other = Gathered::Passed(done),
+                })
             }
             Heard::Reloaded(id, done) => self.pending.answered(Ticket(id.0), "keeper", |gathered| {
                 if let Gathered::Reload { done: place, .. } = gathered {
@@ -394,6 +437,7 @@ impl Office {
 
     fn figures(&mut self, around: &mut Around<'_>, figures: &Figures) {
         self.known.queue.refused = figures.refused.into();
+        self.looked = Some(around.now);
         for ticket in std::mem::take(&mut self.figures) {
             let settled = self.pending.answered(ticket, "reactor", |gathered| gathered.figures(figures));
             if let Some(settled) = settled {
@@ -432,7 +476,9 @@ impl Office {
 
     /// The end, once nobody speaks any more or the time is over.
     fn drain(&mut self, around: &mut Around<'_>) {
-        let over = self.draining.is_some_and(|until| around.now >= until || around.picture.on_air_count() == 0);
+        let over = self.draining.is_some_and(|Draining { until, from }| {
+            around.now >= until || (around.now >= from && around.picture.on_air_count() == 0)
+        });
         if over && around.outside.stop().is_ok() {
             self.draining = None;
         }
@@ -446,7 +492,7 @@ impl Office {
     /// An event of the stream.
     pub(super) fn event(&mut self, now: Mono, told: &Told) {
         if let crate::event::Subject::Health(Health::ServerStopping) = told.what {
-            self.known.stopping = true;
+            (self.known.stopping, self.draining) = (true, None);
         }
         if let Some(desk) = &mut self.desk {
             self.streams.event(now, desk, told, &self.known.boot);

@@ -91,6 +91,8 @@ pub(super) fn rewrite(store: Store, moved: Moved, wall: Wall, out: &mut Out) -> 
         Err(fault) if fault.kind == Kind::Unwritable && fs::metadata(folder(&path)).is_err() => {
             Rescued::Later(Box::new(store), fault)
         }
+        // There will be room again, or whoever holds it lets go.
+        Err(fault) if matches!(fault.kind, Kind::Full | Kind::Locked) => Rescued::Later(Box::new(store), fault),
         Err(fault) => match clear(&store, &path, wall) {
             Ok(()) => {
                 store.abandon();

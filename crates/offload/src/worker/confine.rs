@@ -8,7 +8,9 @@ use landlock::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Gives up what the role of `begin` does not need. What the system does not offer is left as it is: an old kernel is no
 /// reason to keep no records.
@@ -19,8 +21,40 @@ pub fn confine(begin: &Begin) {
     let _ = setrlimit(Resource::Core, to(0));
     let _ = rustix::thread::set_no_new_privs(true);
     let _ = without_privileges();
-    let home = begin.sql.file.as_deref().and_then(Path::parent);
-    let _ = only_files_of(home);
+    let Some(file) = begin.sql.file.as_deref() else { return drop(only_files_of(&[])) };
+    let homes = homes(file);
+    let known: Vec<_> = homes.iter().filter_map(|home| identity(home).map(|id| (home.clone(), id))).collect();
+    // Of a directory that is not there yet nothing can be said: then everything stays open.
+    if known.len() == homes.len() {
+        let _ = only_files_of(&homes);
+        let _ = CONFINED.set(known);
+    }
+}
+
+/// The directories to which this process is confined, as they were then.
+static CONFINED: OnceLock<Vec<(PathBuf, (u64, u64))>> = OnceLock::new();
+
+/// Whether a directory of ours is another one now: what this process may open is not in it. A fresh process may.
+pub(crate) fn is_outdated() -> bool {
+    let confined = CONFINED.get().into_iter().flatten();
+    confined.into_iter().any(|(home, was)| identity(home).is_some_and(|is| is != *was))
+}
+
+fn identity(home: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(home).ok().map(|home| (home.dev(), home.ino()))
+}
+
+/// Where the database is named and, behind a link, where it lies.
+fn homes(file: &Path) -> Vec<PathBuf> {
+    let lies = std::fs::canonicalize(file).ok().or_else(|| {
+        let to = std::fs::read_link(file).ok()?;
+        Some(file.parent()?.join(to))
+    });
+    let named = file.parent().map(Path::to_owned);
+    let mut homes: Vec<PathBuf> =
+        named.into_iter().chain(lies.as_deref().and_then(Path::parent).map(Path::to_owned)).collect();
+    homes.dedup();
+    homes
 }
 
 /// Gives up the privileges of root, or those that a service manager gave to the server: all but those by which root opens
@@ -36,8 +70,8 @@ fn without_privileges() -> rustix::io::Result<()> {
     set_capabilities(None, sets)
 }
 
-/// From here on this process opens files in `home` and reads what tells about the system, nothing else.
-fn only_files_of(home: Option<&Path>) -> Result<(), landlock::RulesetError> {
+/// From here on this process opens files in `homes` and reads what tells about the system, nothing else.
+fn only_files_of(homes: &[PathBuf]) -> Result<(), Box<dyn std::error::Error>> {
     let abi = ABI::V3;
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -48,8 +82,8 @@ fn only_files_of(home: Option<&Path>) -> Result<(), landlock::RulesetError> {
             rules = rules.add_rule(PathBeneath::new(file, AccessFs::from_read(abi)))?;
         }
     }
-    if let Some(file) = home.and_then(|home| PathFd::new(home).ok()) {
-        rules = rules.add_rule(PathBeneath::new(file, AccessFs::from_all(abi)))?;
+    for home in homes {
+        rules = rules.add_rule(PathBeneath::new(PathFd::new(home)?, AccessFs::from_all(abi)))?;
     }
-    rules.restrict_self().map(drop)
+    Ok(rules.restrict_self().map(drop)?)
 }

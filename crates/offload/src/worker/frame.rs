@@ -18,6 +18,8 @@ pub enum Broken {
     Io(io::Error),
     /// What came is no message of this form.
     Garbage,
+    /// What this process may open has become another: a fresh one is needed.
+    Outdated,
 }
 
 impl fmt::Display for Broken {
@@ -26,6 +28,7 @@ impl fmt::Display for Broken {
             Self::Closed => f.write_str("the other side has closed the connection"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),
             Self::Garbage => f.write_str("what came is no message of this version"),
+            Self::Outdated => f.write_str("the directory of the database is another one now"),
         }
     }
 }

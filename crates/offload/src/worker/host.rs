@@ -72,6 +72,10 @@ impl Host {
             return Ok(Self { incarnation, link: Link::Here(Here::new(&begin, workshop.make, now)) });
         }
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut stream = UnixStream::from_std(ours);
+        let (registry, token) = place;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let body = match placement {
             Placement::Process => Body::Process(child(&begin, workshop.word, theirs)?),
             _ => {
@@ -80,10 +84,6 @@ impl Host {
                 Body::Thread(Some(thread::Builder::new().name(name).stack_size(WORKER_STACK).spawn(work)?))
             }
         };
-        ours.set_nonblocking(true)?;
-        let mut stream = UnixStream::from_std(ours);
-        let (registry, token) = place;
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let (reader, writer) = (Reader::default(), Writer::default());
         let mut host = Self { incarnation, link: Link::Stream { stream, reader, writer, body, open: true } };
         host.send(now, &ToWorker::Begin(begin));
@@ -150,7 +150,7 @@ impl Host {
                         Ok(true) => {}
                         Ok(false) => break,
                         Err(Broken::Garbage) => return Err(Ending::Garbage),
-                        Err(Broken::Closed | Broken::Io(_)) => *open = false,
+                        Err(Broken::Closed | Broken::Io(_) | Broken::Outdated) => *open = false,
                     }
                 }
             }

@@ -122,7 +122,14 @@ impl Served {
         let mut out = Out::default();
         let (mut taken, mut stopped) = (0, false);
         while !stopped {
-            let heard = self.hear(role.next())?;
+            let heard = match self.hear(role.next()) {
+                Ok(heard) => heard,
+                // The server is gone, and what it had told us is still to be kept.
+                Err(broken) => {
+                    role.finish(self.clock.now(), &mut out);
+                    return Err(broken);
+                }
+            };
             let began = Instant::now();
             let now = self.clock.now();
             match heard {
@@ -147,10 +154,14 @@ impl Served {
             if !stopped && role.next().is_some_and(|at| at <= self.clock.now()) {
                 role.step(self.clock.now(), &mut out);
             }
+            let troubled = out.said.iter().any(|said| matches!(said, FromWorker::Trouble { .. }));
             for said in out.said.drain(..) {
                 self.writer.push(&(incarnation, said));
             }
             self.writer.write(&mut self.stream)?;
+            if troubled && super::confine::is_outdated() {
+                return Err(Broken::Outdated);
+            }
             self.clock.turns += 1;
             self.clock.longest = self.clock.longest.max(began.elapsed());
         }

@@ -2,11 +2,13 @@
 //! Source: `runtime.md` S2-05 to S2-07, S4-12.
 
 use super::{Around, passed, reload_answer};
-use crate::desk::{Complaint, Counters, Perf, PerfRow, Queue, Settled, TroubleRow, WorkerRow, Workers};
+use crate::desk::{Complaint, Counters, Peer, Perf, PerfRow, Queue, Request, Settled, TroubleRow, WorkerRow, Workers};
 use crate::hub::outside::{Figures, Reloaded};
 use crate::limits::QUEUE_CAPACITY;
 use crate::supervise::{State, WorkerName};
 use crate::worker::{Answer, Ask, Vitals};
+use ragchew_core::Mono;
+use ragchew_core::control::ControlOutcome;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +27,15 @@ pub(super) enum Gathered {
         /// What came of it.
         done: Option<Result<Reloaded, Vec<String>>>,
     },
+    /// Of a drain: until when calls may go on, and what the core said.
+    Drain {
+        /// At the latest.
+        until: Mono,
+        /// As it came, and as it is passed on.
+        done: Option<(ControlOutcome, Result<Value, Complaint>)>,
+    },
+    /// A question for the status, which is answered when the packet plane's figures are fresh.
+    Status(Peer, Box<Request>),
     /// How each worker is.
     Workers(BTreeMap<WorkerName, Vitals>),
     /// How busy everybody is.
@@ -85,6 +96,10 @@ pub(super) fn value(settled: Settled<Gathered>, around: &Around<'_>) -> Result<V
     match settled.collected {
         Gathered::Passed(value) => value,
         Gathered::Nothing => Err(complaint.unwrap_or_else(|| Complaint::new("internal", "nobody answered"))),
+        Gathered::Drain { done: Some((_, value)), .. } => value,
+        Gathered::Drain { done: None, .. } | Gathered::Status(..) => {
+            Err(complaint.unwrap_or_else(|| Complaint::new("internal", "nobody answered")))
+        }
         Gathered::Reload { dry_run, done: Some(done) } => to_value(&reload_answer(dry_run, done)?),
         Gathered::Reload { done: None, .. } => {
             Err(complaint.unwrap_or_else(|| Complaint::new("internal", "nobody answered")))
