@@ -577,6 +577,9 @@ fn token(id: SocketId) -> Token {
 }
 
 #[cfg(test)]
+mod telling;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::socket::{SocketSpec, bind};
