@@ -357,12 +357,12 @@ impl<P: PacketPlane> Reactor<P> {
                         // Who left no room for it does not want it.
                         let _ = answer.try_send(reply);
                     }
-                    self.teller.ring();
+                    self.teller.answered();
                 }
                 Command::Counters { answer: None } => self.report_counters(),
                 Command::Counters { answer: Some(answer) } => {
                     let _ = answer.try_send(Box::new(self.counters()));
-                    self.teller.ring();
+                    self.teller.answered();
                 }
                 Command::Replace { config, open, close, answer } => {
                     let done = self.replace(config, open, &close);
@@ -575,6 +575,9 @@ impl<P: PacketPlane> Reactor<P> {
 fn token(id: SocketId) -> Token {
     Token(FIRST_SOCKET + usize::from(id.0))
 }
+
+#[cfg(test)]
+mod telling;
 
 #[cfg(test)]
 mod tests {

@@ -31,7 +31,7 @@ pub(crate) struct Teller {
     /// A page was told, and this is where the next one begins.
     going_on: Option<ControlCommand>,
     epoch: u32,
-    /// Something is new in the channel since the bell was rung.
+    /// Something is new since the bell was rung: events, or an answer.
     rings: bool,
 }
 
@@ -154,16 +154,16 @@ impl Teller {
 
     /// The end of a turn: whoever listens learns that there is something.
     pub(crate) fn turn_ends(&mut self) {
-        if std::mem::take(&mut self.rings) {
-            self.ring();
+        if std::mem::take(&mut self.rings)
+            && let Some(bell) = &self.bell
+        {
+            bell();
         }
     }
 
-    /// Whoever listens shall look.
-    pub(crate) fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            bell();
-        }
+    /// Whoever listens shall look at the end of this turn: an answer is there.
+    pub(crate) fn answered(&mut self) {
+        self.rings = true;
     }
 
     /// What was refused, by class as in [`Class::ALL`].
@@ -284,10 +284,25 @@ mod tests {
     #[test]
     fn more_sessions_than_are_remembered_have_everything_told() {
         let (mut teller, heard) = teller(10);
-        fill(&mut teller, 10);
-        (0..=DIRTY_SESSIONS as u64).for_each(|session| teller.tell(&state(session)));
-        heard.try_iter().for_each(drop);
-        assert!(matches!(teller.wants(), Some(ControlCommand::Resync(_))));
+        for (sessions, everything) in [(DIRTY_SESSIONS, false), (DIRTY_SESSIONS + 1, true)] {
+            fill(&mut teller, 10 - heard.len());
+            (0..sessions as u64).for_each(|session| teller.tell(&state(session)));
+            teller.tell(&state(0));
+            heard.try_iter().for_each(drop);
+            assert_eq!(matches!(teller.wants(), Some(ControlCommand::Resync(_))), everything, "{sessions}");
+        }
+    }
+
+    #[test]
+    fn resyncs_are_numbered_from_one_and_never_as_the_hubs_own() {
+        let (mut teller, _heard) = teller(4);
+        let mut next = |before| {
+            (teller.epoch, teller.again) = (before, Again::Everything);
+            teller.wants()
+        };
+        for (before, epoch) in [(0, 1), (1, 2), ((1 << 31) - 2, (1 << 31) - 1), ((1 << 31) - 1, 1)] {
+            assert_eq!(next(before), Some(ControlCommand::Resync(Cursor { epoch, ..Cursor::default() })));
+        }
     }
 
     #[test]

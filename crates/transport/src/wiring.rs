@@ -22,7 +22,8 @@ pub type Bell = Box<dyn Fn() + Send>;
 pub struct Wiring {
     /// What the core reports. When it fills up, the less important events are left out first.
     pub events: Sender<Numbered>,
-    /// Rung once a turn after something was put there, so that whoever takes it may sleep in a poll of its own.
+    /// Rung at most once a turn, at its end, after something was put there or a request was answered, so that whoever takes
+    /// it may sleep in a poll of its own.
     pub bell: Option<Bell>,
     /// What happens to the reactor itself. Of the notices of one kind that find it full, the newest is told later.
     pub notices: Sender<Notice>,
