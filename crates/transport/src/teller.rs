@@ -236,23 +236,59 @@ mod tests {
         assert_eq!(heard.recv().unwrap().seq, 4);
     }
 
+    fn resync(epoch: u32) -> Option<ControlCommand> {
+        Some(ControlCommand::Resync(Cursor { epoch, ..Cursor::default() }))
+    }
+
     #[test]
-    fn a_lost_sample_is_not_told_again_a_lost_state_is_and_a_lost_edge_has_everything_told() {
+    fn lost_states_are_told_again_one_by_one_and_then_everything_once() {
         let (mut teller, heard) = teller(20);
         fill(&mut teller, 16);
-        teller.tell(&sample());
-        assert!(!teller.is_behind());
         [5, 3, 5].into_iter().for_each(|session| teller.tell(&state(session)));
         assert!(teller.is_behind());
         assert_eq!(teller.wants(), None, "above the mark nothing more is put in");
         heard.try_iter().for_each(drop);
         let retell =
             |session| Some(ControlCommand::Retell(Cursor { session: SessionNo(session), ..Cursor::default() }));
-        assert_eq!([teller.wants(), teller.wants(), teller.wants()], [retell(3), retell(5), None]);
+        assert_eq!([teller.wants(), teller.wants()], [retell(3), retell(5)]);
+        assert_eq!([teller.wants(), teller.wants()], [resync(1), None]);
+        assert!(!teller.is_behind());
+    }
+
+    #[test]
+    fn a_lost_sample_has_everything_told_once_because_nobody_knows_what_it_was() {
+        let (mut teller, heard) = teller(20);
+        fill(&mut teller, 16);
+        teller.tell(&sample());
+        heard.try_iter().for_each(drop);
+        assert_eq!([teller.wants(), teller.wants()], [resync(1), None]);
         fill(&mut teller, 21);
         heard.try_iter().for_each(drop);
-        assert_eq!(teller.wants(), Some(ControlCommand::Resync(Cursor { epoch: 1, ..Cursor::default() })));
+        assert_eq!([teller.wants(), teller.wants()], [resync(2), None]);
+    }
+
+    #[test]
+    fn a_sample_that_is_lost_during_a_resync_begins_it_anew() {
+        let (mut teller, heard) = teller(20);
+        fill(&mut teller, 21);
+        heard.try_iter().for_each(drop);
+        let first = teller.wants().unwrap();
+        teller.told(first, ControlOutcome::Told(Some(Cursor { session: SessionNo(9), left: None, epoch: 1 })));
+        fill(&mut teller, 10);
+        teller.tell(&sample());
+        heard.try_iter().for_each(drop);
+        assert_eq!(teller.wants(), resync(2));
+    }
+
+    #[test]
+    fn what_is_told_again_leaves_room_for_what_is_new() {
+        let (mut teller, heard) = teller(20);
+        fill(&mut teller, 21);
+        heard.try_iter().for_each(drop);
+        fill(&mut teller, 5);
         assert_eq!(teller.wants(), None);
+        heard.recv().unwrap();
+        assert_eq!(teller.wants(), resync(1));
     }
 
     #[test]
@@ -278,7 +314,7 @@ mod tests {
         teller.told(first, ControlOutcome::Told(Some(Cursor { session: SessionNo(9), left: None, epoch: 1 })));
         fill(&mut teller, 5);
         heard.try_iter().for_each(drop);
-        assert_eq!(teller.wants(), Some(ControlCommand::Resync(Cursor { epoch: 2, ..Cursor::default() })));
+        assert_eq!(teller.wants(), resync(2));
     }
 
     #[test]
