@@ -90,6 +90,19 @@ pub(crate) enum Action {
     /// Until everything that was begun has been sent, and so long after its last frame.
     Settle(u64),
     Reload(Box<Setup>),
+    /// An operator has a client's sessions closed, on one listener or on all.
+    Kick {
+        who: usize,
+        listener: Option<u16>,
+    },
+    /// An operator drops what a client keyed up.
+    Unlink {
+        who: usize,
+        slot: Option<u8>,
+        tg: Option<u32>,
+    },
+    /// An operator wants no new calls and logins, or wants them again.
+    LastCalls(bool),
     /// The core goes into a snapshot and comes out of it.
     Restore,
     Drain,
@@ -455,6 +468,11 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0u16..4, 0usize..6).prop_map(|(socket, what)| Action::Noise { socket, what }),
         2 => setup().prop_map(|setup| Action::Reload(Box::new(setup))),
         24 => settle(),
+        1 => (who(), prop_oneof![3 => Just(None), 1 => (1u16..4).prop_map(Some)])
+            .prop_map(|(who, listener)| Action::Kick { who, listener }),
+        2 => (who(), prop_oneof![2 => Just(None), 1 => (1u8..3).prop_map(Some)], proptest::option::weighted(0.3, talkgroup()))
+            .prop_map(|(who, slot, tg)| Action::Unlink { who, slot, tg }),
+        1 => proptest::bool::weighted(0.4).prop_map(Action::LastCalls),
         4 => Just(Action::Restore),
     ]
 }

@@ -90,6 +90,7 @@ impl Replay {
                 self.setup = setup.clone();
                 Input::Replace(Box::new(setup.config()))
             }
+            Taped::Control(request) => Input::Control(*request),
             Taped::Restore => {
                 if self.restores {
                     self.core = revived(&self.core, &self.setup, self.seed);
@@ -100,8 +101,8 @@ impl Replay {
         };
         self.effects.clear();
         self.core.handle(*now, input, &mut self.effects);
-        let (sent, events) = (rendered(&self.effects), self.effects.events());
-        format!("{sent:?} {events:?} {:?} {:?}", self.core.next_deadline(), self.core.table_sizes())
+        let (sent, events, replies) = (rendered(&self.effects), self.effects.events(), self.effects.replies());
+        format!("{sent:?} {events:?} {replies:?} {:?} {:?}", self.core.next_deadline(), self.core.table_sizes())
     }
 }
 

@@ -10,7 +10,9 @@ use super::model::{Due, Model};
 use super::setup::Setup;
 use clients::{Client, path_of, rptc, with_id};
 use proptest::test_runner::TestCaseError;
+use ragchew_core::control::{ControlCommand, ControlReply, ControlRequest, RequestId};
 use ragchew_core::effects::FRAME_LEN;
+use ragchew_core::id::{ClientId, ListenerId, RfTg, Slot};
 use ragchew_core::net::{LocalIp, Path};
 use ragchew_core::report::{ReportEvent, What};
 use ragchew_core::{Core, Effects, Input, Mono, Now, Seed, Snapshot, Wall};
@@ -33,6 +35,7 @@ pub(crate) enum Taped {
     Datagram(Path, Vec<u8>),
     Deadline,
     Replace(Setup),
+    Control(ControlRequest),
     Restore,
     Drain,
 }
@@ -51,6 +54,7 @@ pub(crate) struct Stage {
     /// Everything that was reported.
     pub(crate) seen: Vec<What>,
     pub(crate) restores: u64,
+    requests: u64,
 }
 
 pub(crate) fn moment(millis: u64) -> Now {
@@ -96,6 +100,7 @@ impl Stage {
             tape: None,
             seen: Vec::new(),
             restores: 0,
+            requests: 0,
         }
     }
 
@@ -187,6 +192,16 @@ impl Stage {
                 self.wait(last - self.now + after)
             }
             Action::Reload(setup) => self.reload(setup),
+            Action::Kick { who, listener } => {
+                let client = ClientId(self.clients[*who].id);
+                self.control(ControlCommand::Kick { client, listener: listener.map(ListenerId) })
+            }
+            Action::Unlink { who, slot, tg } => {
+                let client = ClientId(self.clients[*who].id);
+                let slot = slot.map(|slot| Slot::BOTH[usize::from(slot) - 1]);
+                self.control(ControlCommand::Unlink { client, slot, rf_tg: tg.map(RfTg) })
+            }
+            Action::LastCalls(on) => self.control(ControlCommand::LastCalls(*on)),
             Action::Restore => self.restore(),
             Action::Drain => {
                 self.note(Taped::Drain);
@@ -300,6 +315,22 @@ impl Stage {
         self.core.handle(moment(self.now), Input::Replace(Box::new(setup.config())), &mut self.effects);
         self.model.reload(self.now, setup.clone());
         self.setup = setup.clone();
+        self.compare()
+    }
+
+    /// An operator asks for something.
+    fn control(&mut self, command: ControlCommand) -> Outcome {
+        self.advance(self.now)?;
+        self.requests += 1;
+        let request = ControlRequest { id: RequestId(self.requests), command };
+        self.note(Taped::Control(request));
+        self.core.handle(moment(self.now), Input::Control(request), &mut self.effects);
+        let outcome = self.model.operate(self.now, command);
+        let wanted = [ControlReply { id: request.id, outcome }];
+        if self.effects.replies() != wanted {
+            let why = format!("the core answers {:?}, the model {wanted:?}", self.effects.replies());
+            return Err(TestCaseError::fail(why));
+        }
         self.compare()
     }
 

@@ -138,6 +138,10 @@ impl Model {
         if !may {
             return self.refuse(Refusal::LoginRate);
         }
+        if self.last_calls {
+            self.made.too_late += 1;
+            return self.refuse(Refusal::Draining);
+        }
         if let Err(why) = self.would_admit(listener, client) {
             return self.refuse_login(listener, path, client, why);
         }
@@ -446,7 +450,7 @@ impl Model {
             self.leave(number);
         }
         let session = self.take_out(number);
-        if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed) {
+        if matches!(cause, SessionEnd::TimedOut | SessionEnd::Removed | SessionEnd::Kicked) {
             self.farewell(session.path, session.client);
         }
         self.events.push(What::Disconnected { who: session.tag(), remote: session.path.remote, cause });

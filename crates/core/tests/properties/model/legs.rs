@@ -19,7 +19,7 @@ impl Model {
         self.legs.iter_mut().find(|leg| leg.number == number)
     }
 
-    fn of_line(&self, session: u64, slot: usize) -> Vec<Leg> {
+    pub(super) fn of_line(&self, session: u64, slot: usize) -> Vec<Leg> {
         self.legs.iter().filter(|leg| leg.session == session && leg.slot == slot).cloned().collect()
     }
 
@@ -62,7 +62,7 @@ impl Model {
     }
 
     /// Ends a leg; who hears a call by it hears that end.
-    fn drop_leg(&mut self, number: u64, cause: SubscriptionEnd) {
+    pub(super) fn drop_leg(&mut self, number: u64, cause: SubscriptionEnd) {
         self.stop_hearing(number);
         self.tell_end(number, cause);
         self.remove_leg(number);

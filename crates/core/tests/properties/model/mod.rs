@@ -3,6 +3,7 @@
 //! it follows what the core's comments say was decided.
 
 mod access;
+mod control;
 mod echo;
 pub(crate) mod frame;
 mod legs;
@@ -218,6 +219,8 @@ pub(crate) struct Model {
     echoes: Vec<echo::Echo>,
     pub(crate) playback_streams: BTreeMap<u64, u32>,
     drain: Option<Drain>,
+    /// An operator wants no new calls and logins.
+    last_calls: bool,
     pub(crate) drained: bool,
     pub(crate) made: Made,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
@@ -257,6 +260,9 @@ pub(crate) struct Made {
     /// Refusals that were not told for their number, and begins whose former call took their leg away.
     pub(crate) untold: u64,
     pub(crate) meanings_changed: u64,
+    /// Talkgroups that an operator dropped, and calls and logins that came after the last ones.
+    pub(crate) unlinked: u64,
+    pub(crate) too_late: u64,
     /// Sessions with OPTIONS that a reload kept.
     pub(crate) asked_again: u64,
     alarms: u64,
@@ -295,6 +301,7 @@ impl Model {
             echoes: Vec::new(),
             playback_streams: BTreeMap::new(),
             drain: None,
+            last_calls: false,
             drained: false,
             made: Made::default(),
             refusals: BTreeMap::new(),

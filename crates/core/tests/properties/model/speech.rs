@@ -271,6 +271,10 @@ impl Model {
                 }
             }
         }
+        if self.last_calls {
+            self.made.too_late += 1;
+            return Err(Refusal::Draining);
+        }
         if !self.s_mut(session).lines[frame.slot].starts.take(8, 1_000, now) {
             return Err(Refusal::StreamStarts);
         }
