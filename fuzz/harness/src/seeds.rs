@@ -1,7 +1,7 @@
 //! The committed seeds: every vector of `testdata/vectors.json` in the target that reads its kind, texts and files of every
 //! grammar, and scripts that bring the core to each kind of message and each state. The same on every machine.
 
-use crate::core::{Call, Frame, Header, Login, Step, encode};
+use crate::core::{Call, Control, Frame, Header, Login, Step, encode};
 use ragchew_core::dmr::{Burst, burst};
 use serde_json::Value;
 
@@ -245,6 +245,44 @@ fn frame(client: u8, bits: u8, seq: u8) -> Step {
     Step::Frame(Frame { client, bits, tg: 0, stream: 0x70 + client, seq, source: 0, edits: Vec::new() })
 }
 
+fn control(what: u8, which: u8, more: u8) -> Step {
+    Step::Control(Control { what, which, more })
+}
+
+/// What operators ask for, after two clients have logged in: name and steps.
+fn operated() -> Vec<(&'static str, Vec<Step>)> {
+    let keyed = [call(0, 2, 3, 1), Step::Wait(6_000), call(0, 1, 3, 0), Step::Wait(6_000)];
+    let kicks = [frame(0, 0xA1, 0), frame(0, 0x90, 1), control(0, 0, 0), frame(1, 0xA1, 0), control(0, 0, 0)];
+    let again = [login(0), control(0, 0, 0x81), control(0, 1, 0x83), Step::Ping(1), control(0, 5, 0)];
+    let unlinks = [control(1, 0, 1), control(1, 0, 0x80 | 2 << 3), control(1, 0, 0), control(1, 5, 0)];
+    let last = [frame(0, 0xA1, 0), control(2, 0, 0), frame(0, 0x90, 1), call(1, 2, 3, 1), login(2), Step::Ping(1)];
+    let over = [frame(0, 0xA2, 2), control(3, 0, 0), login(2), call(1, 2, 3, 1)];
+    let many = [Step::Options(0, Ok(3)), Step::Options(1, Ok(3)), frame(0, 0xA1, 0)];
+    let pages = [
+        control(4, 0, 7),
+        control(5, 0, 0),
+        call(1, 2, 3, 1),
+        control(5, 0, 0),
+        control(1, 1, 0),
+        control(5, 0, 0),
+        control(0, 0, 0),
+        control(5, 0, 0),
+        control(5, 0, 0),
+        control(6, 1, 0),
+        control(6, 2, 2 | 40 << 2),
+        control(7, 2, 1),
+    ];
+    let stops =
+        [frame(0, 0xA1, 0), Step::Drain, control(0, 0, 0), control(1, 0, 0), control(2, 0, 0), control(4, 0, 1)];
+    vec![
+        ("control.kick", [&kicks[..], &again].concat()),
+        ("control.unlink", [&keyed[..], &unlinks].concat()),
+        ("control.last_calls", [&last[..], &over].concat()),
+        ("control.pages", [&many[..], &pages].concat()),
+        ("control.while_stopping", stops.to_vec()),
+    ]
+}
+
 /// Scripts by name; each brings the core somewhere.
 pub fn scripts() -> Vec<(&'static str, Vec<u8>)> {
     let usual = Header { policy: 0, twice: true };
@@ -338,6 +376,7 @@ pub fn scripts() -> Vec<(&'static str, Vec<u8>)> {
     for (name, policy) in policies {
         scripts.push((name, encode(Header { policy, twice: true }, &crowd)));
     }
+    scripts.extend(operated().into_iter().map(|(name, steps)| (name, with(two(&steps)))));
     scripts.extend(
         refusals()
             .into_iter()

@@ -115,9 +115,10 @@ fn the_scripts_reach_every_state_and_the_core_accepts_every_kind_of_message() {
     assert!(sum(|r| r.aliases) > 0, "talker alias");
     assert!(sum(|r| r.moved) > 0, "takeover");
     assert!(sum(|r| r.reloads) > 0, "reload");
+    assert!(sum(|r| r.obeyed) > 0 && sum(|r| r.retold) > 0 && sum(|r| r.pages) > 0, "control");
     assert!(reached.values().any(|r| r.drained), "drain");
     // A login that ends at a bad configuration is left to the scenarios and to chance.
-    for n in 0..5 {
+    for n in [0, 1, 2, 3, 4, 6] {
         assert!(reached.values().any(|r| r.ends[n] > 0), "end of a session, number {n}");
     }
     for (kind, ours) in CLIENT_KINDS {

@@ -6,7 +6,7 @@ mod oracle;
 mod script;
 mod world;
 
-pub use script::{Call, Frame, Header, Login, Step, encode};
+pub use script::{Call, Control, Frame, Header, Login, Step, encode};
 pub use world::Reached;
 
 pub(crate) use clients::{KINDS, OPTIONS};

@@ -3,10 +3,11 @@
 
 use ragchew_core::Core;
 use ragchew_core::config::Policy;
+use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRefusal, ControlRequest};
 use ragchew_core::dmr::{Burst, Flco, LcCarrier, full_lc};
 use ragchew_core::effects::{Effects, FRAME_LEN, Payload};
 use ragchew_core::id::{RfTg, Slot};
-use ragchew_core::limits::{EFFECTS_SOFT_LIMIT, MAX_ECHOES, MAX_STATIC, MAX_USER_ACTIVATED};
+use ragchew_core::limits::{CONTROL_ROWS, EFFECTS_SOFT_LIMIT, MAX_ECHOES, MAX_STATIC, MAX_USER_ACTIVATED};
 use ragchew_core::net::Path;
 use ragchew_core::report::What;
 use ragchew_core::wire::hbp::{DmrdView, FrameKind, ServerMessage, TalkerAliasView};
@@ -21,6 +22,7 @@ pub(super) enum Asked<'a> {
     Datagram(Path, &'a [u8]),
     Deadline,
     Replace,
+    Control(ControlRequest),
     Drain,
 }
 
@@ -83,12 +85,16 @@ impl Oracle {
                 "nothing is done for anybody while the server stops"
             );
         }
+        self.reply(asked, effects, sent);
         self.draining |= matches!(asked, Asked::Drain);
         let (mut moved, mut ended) = (false, false);
         for event in effects.events() {
             moved |= matches!(event.what, What::Moved { .. });
             ended |= matches!(event.what, What::Disconnected { .. });
-            self.learn(asked, event.what);
+            match event.retold {
+                true => self.recognise(event.what),
+                false => self.learn(asked, event.what),
+            }
         }
         bounded(asked, effects, before.len());
         for one in sent {
@@ -106,6 +112,38 @@ impl Oracle {
             }
         }
         self.tables(core);
+    }
+
+    /// A request, and nothing else, has one answer; telling again sends nothing, and while the server stops nothing else is
+    /// done for operators.
+    fn reply(&self, asked: Asked<'_>, effects: &Effects, sent: &[Sent]) {
+        let Asked::Control(request) = asked else {
+            return assert!(effects.replies().is_empty() && effects.events().iter().all(|event| !event.retold));
+        };
+        let [reply] = effects.replies() else { panic!("{} answers to {request:?}", effects.replies().len()) };
+        assert_eq!(reply.id, request.id);
+        let tells = matches!(request.command, ControlCommand::Resync(_) | ControlCommand::Retell(_));
+        match reply.outcome {
+            ControlOutcome::Told(_) => assert!(tells && sent.is_empty() && effects.events().len() <= CONTROL_ROWS),
+            ControlOutcome::Refused(why) => {
+                assert!(!tells && sent.is_empty() && effects.events().is_empty(), "{request:?}");
+                assert_eq!(why == ControlRefusal::Draining, self.draining);
+            }
+            ControlOutcome::Kicked(0) | ControlOutcome::Unlinked(0) => panic!("nothing is not done"),
+            _ => assert!(!self.draining && !tells, "{request:?}"),
+        }
+    }
+
+    /// What is told again is so.
+    fn recognise(&self, what: What) {
+        match what {
+            What::Gone { session } => assert!(!self.running.contains_key(&session.0), "{session:?} runs"),
+            What::CallStarted { call, .. } => assert!(self.calls.contains(&call.call.0), "{call:?} is over"),
+            _ => {
+                let session = what.session().expect("it is told of a session");
+                assert!(self.running.contains_key(&session.0), "{what:?} of nobody");
+            }
+        }
     }
 
     fn learn(&mut self, asked: Asked<'_>, what: What) {
@@ -156,7 +194,7 @@ impl Oracle {
                 let echo = self.echoes.contains(&(*session, slot));
                 assert!(echo || frame.kind() == FrameKind::Terminator, "{:?} out of nothing", frame.kind());
             }
-            Asked::Replace | Asked::Drain => assert_eq!(frame.kind(), FrameKind::Terminator),
+            Asked::Replace | Asked::Drain | Asked::Control(_) => assert_eq!(frame.kind(), FrameKind::Terminator),
         }
     }
 
@@ -201,7 +239,7 @@ fn bounded(asked: Asked<'_>, effects: &Effects, running: usize) {
     let (transmits, events) = match asked {
         Asked::Datagram(..) => (everybody, 1_024),
         Asked::Deadline => (EFFECTS_SOFT_LIMIT + everybody, 4_096),
-        Asked::Replace | Asked::Drain => (everybody * (1 + running), 1_024 * (1 + running)),
+        Asked::Replace | Asked::Drain | Asked::Control(_) => (everybody * (1 + running), 1_024 * (1 + running)),
     };
     assert!(effects.transmits().len() <= transmits, "{} transmits of {asked:?}", effects.transmits().len());
     assert!(effects.events().len() <= events, "{} events of {asked:?}", effects.events().len());

@@ -8,6 +8,9 @@ const MOST_STEPS: usize = 256;
 /// Octets of a raw datagram at most: more than the server looks at.
 const LONGEST: usize = 600;
 
+/// First of the sixteen octets that name a request of an operator; all others are taken modulo 16.
+const CONTROL: u8 = 0xC0;
+
 /// What holds for the whole script.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
@@ -65,6 +68,18 @@ pub struct Call {
     pub flags: u8,
 }
 
+/// A request of an operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// 0: kick, 1: unlink, 2 and 3: last calls and no more, 4: the first page of everything, 5: the next one, 6: one session,
+    /// 7: a page from anywhere.
+    pub what: u8,
+    /// Number of the client; for pages, of the session.
+    pub which: u8,
+    /// Modulo 3: both slots, slot 1, slot 2. With the top bit: one talkgroup, or one listener.
+    pub more: u8,
+}
+
 /// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -100,6 +115,8 @@ pub enum Step {
     WallStep(i16),
     /// So many strangers ask for a challenge, each from an address of its own.
     Flood(u8),
+    /// An operator asks for something.
+    Control(Control),
 }
 
 /// A whole script.
@@ -122,7 +139,11 @@ impl Script {
 }
 
 fn step(bytes: &mut Bytes<'_>) -> Step {
-    match bytes.byte() % 16 {
+    let step = bytes.byte();
+    if (CONTROL..CONTROL + 16).contains(&step) {
+        return Step::Control(Control { what: bytes.byte(), which: bytes.byte(), more: bytes.byte() });
+    }
+    match step % 16 {
         0 => {
             let (address, socket, length) = (bytes.byte(), bytes.byte(), usize::from(bytes.short()));
             Step::Raw(address, socket, bytes.take(length % (LONGEST + 1)).to_vec())
@@ -231,5 +252,6 @@ fn write(out: &mut Vec<u8>, step: &Step) {
             out.extend(seconds.to_be_bytes());
         }
         Step::Flood(strangers) => out.extend([15, *strangers]),
+        Step::Control(control) => out.extend([CONTROL, control.what, control.which, control.more]),
     }
 }

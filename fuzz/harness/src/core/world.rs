@@ -3,8 +3,10 @@
 
 use super::clients::{self, IDS, OPTIONS};
 use super::oracle::{Asked, Oracle, Sent, rendered};
-use super::script::{Call, Frame, Header, Login, Step};
+use super::script::{Call, Control, Frame, Header, Login, Step};
 use crate::messages::kind_of_client;
+use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRequest, Cursor, RequestId};
+use ragchew_core::id::{ClientId, ListenerId, RfTg, SessionNo, Slot};
 use ragchew_core::net::Path;
 use ragchew_core::refusal::Refusal;
 use ragchew_core::report::{SessionEnd, What};
@@ -57,6 +59,12 @@ pub struct Reached {
     pub reloads: usize,
     /// Sessions that ended, by how.
     pub ends: [usize; 7],
+    /// Requests of an operator that were carried out.
+    pub obeyed: usize,
+    /// Sessions that were told again, and told as gone.
+    pub retold: usize,
+    /// Resyncs of more than one page.
+    pub pages: usize,
     /// Whether the orderly end was complete.
     pub drained: bool,
     /// Inputs of the core.
@@ -84,6 +92,9 @@ pub(super) struct World {
     draining: bool,
     reached: Reached,
     hasher: DefaultHasher,
+    requests: u64,
+    /// Where the next page begins.
+    next_page: Option<Cursor>,
 }
 
 impl World {
@@ -106,6 +117,8 @@ impl World {
             draining: false,
             reached: Reached::default(),
             hasher: DefaultHasher::new(),
+            requests: 0,
+            next_page: None,
         }
     }
 
@@ -146,6 +159,7 @@ impl World {
             Step::Alias(client, source, block, layout) => self.alias(*client, *source, *block, *layout),
             Step::PingAll => self.ping_all(),
             Step::WallStep(seconds) => self.wall_step += i64::from(*seconds) * 1_000_000_000,
+            Step::Control(control) => self.operate(*control),
             Step::Flood(strangers) => (0..*strangers).for_each(|n| {
                 self.send(clients::stranger(n), &clients::message("RPTL", 1_000_000 + u32::from(n), b""));
             }),
@@ -270,6 +284,39 @@ impl World {
         }
     }
 
+    /// An operator asks for something; pages go on where the one before ended.
+    fn operate(&mut self, control: Control) {
+        let client = ClientId(clients::id(control.which));
+        let slot = [None, Some(Slot::One), Some(Slot::Two)][usize::from(control.more % 3)];
+        let rf_tg = (control.more & 0x80 != 0).then(|| RfTg(clients::tg(control.more >> 3)));
+        let listener = (control.more & 0x80 != 0).then(|| ListenerId(u16::from(control.more & 3)));
+        let anywhere = || Cursor {
+            session: SessionNo(u64::from(control.which)),
+            left: slot.map(|slot| (slot, u32::from(control.more >> 2))),
+            epoch: u32::from(control.more),
+        };
+        let command = match control.what % 8 {
+            0 => ControlCommand::Kick { client, listener },
+            1 => ControlCommand::Unlink { client, slot, rf_tg },
+            2 => ControlCommand::LastCalls(true),
+            3 => ControlCommand::LastCalls(false),
+            4 => ControlCommand::Resync(Cursor { epoch: u32::from(control.more), ..Cursor::default() }),
+            5 => self.next_page.map_or(ControlCommand::Retell(anywhere()), ControlCommand::Resync),
+            6 => ControlCommand::Retell(anywhere()),
+            _ => ControlCommand::Resync(anywhere()),
+        };
+        self.requests += 1;
+        let request = ControlRequest { id: RequestId(self.requests), command };
+        self.input(Asked::Control(request));
+        let outcome = self.effects.replies().last().map(|reply| reply.outcome);
+        self.next_page = match (command, outcome) {
+            (ControlCommand::Resync(_), Some(ControlOutcome::Told(next))) => next,
+            _ => self.next_page,
+        };
+        self.reached.pages += usize::from(matches!(outcome, Some(ControlOutcome::Told(Some(_)))));
+        self.reached.obeyed += usize::from(!matches!(outcome, Some(ControlOutcome::Refused(_))));
+    }
+
     fn send(&mut self, path: Path, bytes: &[u8]) {
         self.input(Asked::Datagram(path, bytes));
     }
@@ -316,6 +363,7 @@ impl World {
             Asked::Datagram(path, bytes) => Input::Datagram { path, bytes },
             Asked::Deadline => Input::Deadline,
             Asked::Replace => Input::Replace(Box::new(clients::config(self.variant, self.header.policy))),
+            Asked::Control(request) => Input::Control(request),
             Asked::Drain => Input::Drain,
         };
         self.core.handle(now, input, &mut self.effects);
@@ -331,7 +379,11 @@ impl World {
 
     fn note(&mut self, asked: Asked<'_>, sent: &[Sent], taken: bool) {
         if self.header.twice {
-            (sent, format!("{:?}", self.effects.events()), self.core.next_deadline().map(|at| at.0))
+            (
+                sent,
+                format!("{:?} {:?}", self.effects.events(), self.effects.replies()),
+                self.core.next_deadline().map(|at| at.0),
+            )
                 .hash(&mut self.hasher);
         }
         let reached = &mut self.reached;
@@ -339,9 +391,10 @@ impl World {
         reached.drained |= self.effects.drained();
         for event in self.effects.events() {
             match event.what {
-                What::Connected { .. } => reached.running += 1,
+                What::Connected { .. } if !event.retold => reached.running += 1,
                 What::Moved { .. } => reached.moved += 1,
-                What::CallStarted { .. } => reached.calls += 1,
+                What::CallStarted { .. } if !event.retold => reached.calls += 1,
+                What::Retold { .. } | What::Gone { .. } => reached.retold += 1,
                 What::Reloaded { .. } => reached.reloads += 1,
                 What::Disconnected { cause, .. } => reached.ends[end(cause)] += 1,
                 _ => {}
