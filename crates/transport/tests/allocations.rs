@@ -4,13 +4,16 @@
 mod common;
 
 use common::*;
+use ragchew_core::config::{Defaults, Listener, ListenerAcl, Passphrase};
 use ragchew_core::effects::FRAME_LEN;
-use ragchew_core::id::{ClientId, Slot};
+use ragchew_core::id::{ClientId, ListenerId, RfTg, Slot};
+use ragchew_core::net::SocketId;
 use ragchew_core::report::{ReportEvent, What};
+use ragchew_core::wire::hbp::login_hash;
 use ragchew_core::{Config, Core, Effects, Input, Mono, Now, Seed, Span};
-use ragchew_transport::Settings;
 use ragchew_transport::capture::Capture;
 use ragchew_transport::record::{Begin, Tape, create, recording};
+use ragchew_transport::{Command, PacketPlane, Reactor, Settings};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
@@ -109,6 +112,97 @@ fn the_warm_path_of_a_datagram_allocates_nothing() {
         assert!(allocations_of(&server, &allocations, 10, SPEND) >= 9);
         server.stop();
     }
+}
+
+/// The core on a clock that goes 60 ms a datagram, and what its thread allocated.
+struct Counted {
+    core: Core,
+    now: Now,
+    count: Arc<AtomicU64>,
+}
+
+impl PacketPlane for Counted {
+    fn handle(&mut self, _: Now, input: Input<'_>, effects: &mut Effects) {
+        self.now.mono = self.now.mono + Span::millis(60);
+        if matches!(input, Input::Drain) {
+            // Nobody asks for its deadlines, without which its own orderly end does not go on.
+            return effects.set_drained();
+        }
+        self.core.handle(self.now, input, effects);
+        self.count.store(ALLOCATIONS.get(), Ordering::SeqCst);
+    }
+
+    fn next_deadline(&self) -> Option<Mono> {
+        None
+    }
+}
+
+/// A client of `server` that has logged in.
+fn logged_in(id: u32, server: std::net::SocketAddr) -> std::net::UdpSocket {
+    let client = client("127.0.0.1:0");
+    let id = ClientId(id).to_bytes();
+    let ask = |message: &[u8]| {
+        client.send_to(message, server).unwrap();
+        next(&client).0
+    };
+    let salt = ask(&[b"RPTL", &id[..]].concat())[6..10].try_into().unwrap();
+    ask(&[b"RPTK", &id[..], &login_hash(salt, b"passw0rd")].concat());
+    let mut described = vec![b' '; 302];
+    described[..8].copy_from_slice(&[b"RPTC", &id[..]].concat());
+    described[97] = b'3';
+    assert!(ask(&described).starts_with(b"RPTACK"));
+    client
+}
+
+#[test]
+fn a_forwarded_burst_of_the_core_allocates_nothing_while_its_events_are_reported_and_told_again() {
+    let listener = Listener {
+        id: ListenerId(0),
+        name: "hotspots".into(),
+        sockets: vec![SocketId(0)],
+        passphrase: Passphrase::new(*b"passw0rd"),
+        max_clients: 100,
+        acl: ListenerAcl::default(),
+        defaults: Defaults { statics: [Vec::new(), vec![RfTg(91)]], ..Defaults::default() },
+        clients: Vec::new(),
+    };
+    let config = Config { listeners: vec![listener], ..Config::default() };
+    let (now, count) = (Now { mono: Mono(7_000_000_000_000), ..Now::default() }, Arc::new(AtomicU64::new(0)));
+    let plane = Counted { core: Core::new(config, Seed::Key([5; 32]), now), now, count: Arc::clone(&count) };
+    let socket = open(0, "127.0.0.1:0");
+    let server = socket.local_addr();
+    // So little room that events are left out: the reports are at work while bursts pass.
+    let (wiring, ends) = wiring(8);
+    let (reactor, handle) = Reactor::new(plane, vec![socket], &Settings::default(), wiring).unwrap();
+    let thread = std::thread::spawn(move || reactor.run().unwrap());
+    let [speaker, hearer] = [2_341_001, 2_341_002].map(|id| logged_in(id, server));
+    let mut frame = [0u8; 55];
+    frame[..4].copy_from_slice(b"DMRD");
+    frame[5..8].copy_from_slice(&2_341_001u32.to_be_bytes()[1..]);
+    frame[10] = 91;
+    frame[11..15].copy_from_slice(&2_341_001u32.to_be_bytes());
+    frame[16..20].copy_from_slice(&[0, 0, 0, 9]);
+    let mut pass = |burst: u32| {
+        frame[4] = burst as u8;
+        frame[15] = 0x80 | if burst % 6 == 0 { 0x10 } else { (burst % 6) as u8 };
+        frame[20..24].copy_from_slice(&burst.to_be_bytes());
+        speaker.send_to(&frame, server).unwrap();
+        assert_eq!(next(&hearer).0[20..24], burst.to_be_bytes());
+        count.load(Ordering::SeqCst)
+    };
+    let warm = (0..200).map(&mut pass).last().unwrap();
+    let after = (200..1_200).map(&mut pass).last().unwrap();
+    assert_eq!(after - warm, 0, "allocations of 1,000 bursts");
+    // What was left out is told again: events did flow.
+    let mut told = 0;
+    while !matches!(ends.events.recv_timeout(BOUND).unwrap().event.what, What::ResyncBegan { .. } | What::Retold { .. })
+    {
+        told += 1;
+    }
+    assert!(told >= 4);
+    drop(ends);
+    handle.send(Command::Drain).unwrap();
+    thread.join().unwrap();
 }
 
 /// Answers each datagram with four bursts, an event, the datagram itself and a deadline, and tells what was allocated.
