@@ -128,6 +128,10 @@ impl Model {
     }
 
     fn rptl(&mut self, listener: &Listener, path: Path, client: u32) {
+        if self.last_calls {
+            self.made.too_late += 1;
+            return self.refuse(Refusal::Draining);
+        }
         let (now, ip) = (self.now, path.remote.ip());
         if self.is_ignored(path, client) {
             return self.refuse(Refusal::FailedLogins);
@@ -137,10 +141,6 @@ impl Model {
             && strangers.challenge_source.entry(ip).or_default().take(10, 500, now);
         if !may {
             return self.refuse(Refusal::LoginRate);
-        }
-        if self.last_calls {
-            self.made.too_late += 1;
-            return self.refuse(Refusal::Draining);
         }
         if let Err(why) = self.would_admit(listener, client) {
             return self.refuse_login(listener, path, client, why);
@@ -180,6 +180,10 @@ impl Model {
         }
         if self.find(listener, client).is_some_and(|s| same_endpoint(&s.path, &path) && s.accepted == *hash) {
             return self.control(path, "RPTACK", client);
+        }
+        if self.last_calls {
+            self.made.too_late += 1;
+            return self.refuse(Refusal::Draining);
         }
         if self.is_ignored(path, client) {
             return self.refuse(Refusal::FailedLogins);
