@@ -1,6 +1,6 @@
 //! The end of the real server under load, however it is asked for and whoever does not want to end: clients are told, open
 //! calls stand in the table with their end, and it takes no longer than five seconds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // Helpers of tests, too.
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Where a worker runs changes nothing of what anybody hears or of what is kept; and a worker that is a process has nothing of
 //! the server but its one socket. Hostile clients of the command socket harm nobody.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // Helpers of tests, too.
 
 mod support;
 
@@ -184,7 +184,7 @@ fn hostile(path: &Path, number: usize) -> Option<UnixStream> {
         _ => b"{\"id\":1,\"comm".to_vec(),
     };
     // As much as it takes.
-    let _ = stream.write(&words);
+    let _ = stream.write_all(&words);
     Some(stream)
 }
 

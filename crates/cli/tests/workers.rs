@@ -2,7 +2,7 @@
 //! deleted, each in the middle of twenty calls of the real server. Afterwards it works again and has every call once.
 //!
 //! `RAGCHEW_CHAOS=50` does each fifty times instead of ten; `--nocapture` shows the figures.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // Helpers of tests, too.
 
 mod support;
 
@@ -264,8 +264,8 @@ impl Disk {
         let mut file = File::create(&path).unwrap();
         let mut piece = 64 * 1_024;
         while piece > 0 {
-            match file.write(&vec![7; piece]) {
-                Ok(_) => {}
+            match file.write_all(&vec![7; piece]) {
+                Ok(()) => {}
                 Err(_) => piece /= 2,
             }
         }

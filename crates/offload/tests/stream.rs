@@ -2,7 +2,7 @@
 //! still makes it lose is told, and told again as far as it is state.
 //!
 //! With `RAGCHEW_CHAOS` the load lasts a minute instead of five seconds; `--nocapture` shows the figures.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // Helpers of tests, too.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ragchew_core::control::{ControlRequest, RequestId};
