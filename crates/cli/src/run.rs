@@ -21,7 +21,7 @@ use ragchew_core::{Core, Now};
 use ragchew_offload::hub::{Bell, Ground};
 use ragchew_offload::limits::EVENTS_TO_HUB;
 use ragchew_offload::log::{Level, LogSender, LogWriter, Names, Output, TraceToLog};
-use ragchew_transport::{BoundSocket, Notice, Reactor, TakenSignals, Wiring, clock, record};
+use ragchew_transport::{BoundSocket, Notice, Reactor, TakenSignals, Wiring, clock, keep_from_children, record};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
@@ -107,6 +107,7 @@ fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
         let what = what.to_owned();
         move |error: io::Error| Refused::line(Exit::CannotStart, format!("{what}: {error}"))
     };
+    keep_from_children();
     let signals = take_signals().map_err(failed("signals cannot be taken"))?;
     let mut origin = Origin { named: args.config.clone(), state: state::directory(args.state.as_deref()), file: None };
     let mut numbers = Numbers::default();

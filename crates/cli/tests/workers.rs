@@ -2,22 +2,22 @@
 //! deleted, each in the middle of twenty calls of the real server. Afterwards it works again and has every call once.
 //!
 //! `RAGCHEW_CHAOS=50` does each fifty times instead of ten; `--nocapture` shows the figures.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // Helpers of tests, too.
 
 mod support;
 
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::control::{Control, Watch, is_state};
+use support::records::calls;
 use support::traffic::{Spoken, Told, Traffic, listeners};
-use support::{Server, free_port};
+use support::{Server, free_port, until};
 
 /// A phase with a fault, and the one without that it is held against, are at least this long.
 const PHASE: Duration = Duration::from_millis(700);
@@ -88,15 +88,6 @@ impl Scene {
 
     fn health(&self, event: &str) -> usize {
         self.watch.health.iter().filter(|told| told["event"] == event).count()
-    }
-}
-
-/// Waits, within bounds, for something that asking shows.
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let end = Instant::now() + support::PATIENCE;
-    while !so() {
-        assert!(Instant::now() < end, "it does not come about: {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 
@@ -194,30 +185,6 @@ fn assert_kept(name: &str, scene: &mut Scene, spoken: &[Spoken]) {
     assert_eq!(in_all, spoken.len(), "{name}: calls that nobody made");
 }
 
-/// A row of the table of calls.
-#[derive(Debug)]
-struct Row {
-    ended: bool,
-    reason: String,
-    lost: u32,
-}
-
-/// The table of calls, by stream.
-fn calls(file: &Path) -> BTreeMap<u32, Vec<Row>> {
-    let tables = Connection::open(file).unwrap();
-    let sql = "SELECT stream_id, ended_at IS NOT NULL, coalesce(end_reason, ''), lost FROM call";
-    let mut rows = tables.prepare(sql).unwrap();
-    let rows = rows.query_map([], |row| {
-        Ok((row.get::<_, u32>(0)?, Row { ended: row.get(1)?, reason: row.get(2)?, lost: row.get(3)? }))
-    });
-    let mut all: BTreeMap<u32, Vec<Row>> = BTreeMap::new();
-    for row in rows.unwrap() {
-        let (stream, row) = row.unwrap();
-        all.entry(stream).or_default().push(row);
-    }
-    all
-}
-
 #[test]
 fn a_worker_that_is_killed_in_mid_call_costs_no_frame_and_no_record() {
     let port = free_port();
@@ -297,8 +264,8 @@ impl Disk {
         let mut file = File::create(&path).unwrap();
         let mut piece = 64 * 1_024;
         while piece > 0 {
-            match file.write(&vec![7; piece]) {
-                Ok(_) => {}
+            match file.write_all(&vec![7; piece]) {
+                Ok(()) => {}
                 Err(_) => piece /= 2,
             }
         }

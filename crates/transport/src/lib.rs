@@ -9,6 +9,7 @@ pub mod capture;
 pub mod clock;
 pub mod counters;
 mod endpoint;
+mod inherited;
 pub mod limits;
 mod outbox;
 mod reactor;
@@ -22,6 +23,7 @@ mod teller;
 mod wiring;
 
 pub use counters::{Counters, ErrorCounts, Perf, SocketCounters};
+pub use inherited::keep_from_children;
 pub use limits::{
     COMMAND_BUDGET, COMMAND_SLOTS, CONTROL_SLOTS, DRAIN_LIMIT, FLUSH_LIMIT, LONGEST_DATAGRAM, RECEIVE_BUDGET,
     RETRY_AFTER, SECOND_SIGNAL_AFTER, TRANSMIT_CAPACITY, VOICE_AGE, VOICE_SLOTS,

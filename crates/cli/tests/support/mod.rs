@@ -3,6 +3,7 @@
 
 pub(crate) mod control;
 pub(crate) mod frames;
+pub(crate) mod records;
 pub(crate) mod traffic;
 
 use sha2::{Digest, Sha256};
@@ -18,6 +19,15 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for anything; far more than it takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits, within bounds, for something that asking shows.
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < end, "it does not come about: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
 
 pub(crate) struct Server {
     pub(crate) dir: PathBuf,
@@ -37,11 +47,22 @@ impl Server {
 
     /// With these words on the command line.
     pub(crate) fn start_with(name: &str, config: &str, words: &[&str]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_ragchew")), name, config, words)
+    }
+
+    /// By a program that leaves a file open in it.
+    pub(crate) fn start_with_an_open_file(name: &str, config: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec 9<ragchew.yaml && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_ragchew")]);
+        Self::start_by(shell, name, config, &["--config", "ragchew.yaml"])
+    }
+
+    fn start_by(mut program: Command, name: &str, config: &str, words: &[&str]) -> Self {
         let dir = std::env::temp_dir().join(format!("ragchew-run-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("ragchew.yaml"), config).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ragchew"))
+        let mut child = program
             .args(words)
             .args(["--state", "state"])
             .current_dir(&dir)

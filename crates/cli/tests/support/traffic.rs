@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,13 @@ pub(crate) struct Spoken {
     length: usize,
     /// When each frame left.
     sent: Vec<Instant>,
+}
+
+impl Spoken {
+    /// Whether the server had time to see its begin before `then`.
+    pub(crate) fn began_before(&self, then: Instant) -> bool {
+        self.sent.first().is_some_and(|sent| *sent + Duration::from_millis(100) < then)
+    }
 }
 
 /// What one listener heard.
@@ -138,8 +145,13 @@ impl Traffic {
             let mut all = Vec::new();
             speaker.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
             let mut buffer = [0; 512];
-            while let Ok(length) = speaker.socket.recv(&mut buffer) {
-                all.push(buffer[..length].to_vec());
+            loop {
+                match speaker.socket.recv(&mut buffer) {
+                    Ok(length) => all.push(buffer[..length].to_vec()),
+                    // What was sent to a server that has ended comes first.
+                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                    Err(_) => break,
+                }
             }
             told.closed.push(closes(&all));
         }
@@ -154,6 +166,9 @@ fn socket_is_there(server: &Server) -> bool {
 /// One frame of one speaker every third millisecond.
 fn talk(speakers: &[Arc<Hotspot>], flags: &Flags) -> Vec<Spoken> {
     let voices: Vec<_> = (0..CALLS).map(|n| Voice::new(SPEAKER + n, TALKGROUP + n)).collect();
+    // No two calls of this process have the same stream.
+    static TALKS: AtomicU32 = AtomicU32::new(1);
+    let base = TALKS.fetch_add(1, Ordering::Relaxed) << 20;
     let mut spoken = Vec::new();
     let mut open: Vec<Option<Spoken>> = (0..CALLS).map(|_| None).collect();
     let began = Instant::now();
@@ -164,7 +179,7 @@ fn talk(speakers: &[Arc<Hotspot>], flags: &Flags) -> Vec<Spoken> {
         if open[at].is_none() && !flags.last_calls.load(Ordering::Relaxed) {
             // 20, 26 or 32 frames: 1.2 to 1.9 s, never faster than one may begin.
             let length = 20 + 6 * (tick as usize / 7 % 3);
-            open[at] = Some(Spoken { speaker: at as u32, stream: 0x0100_0000 + tick, length, sent: Vec::new() });
+            open[at] = Some(Spoken { speaker: at as u32, stream: base + tick, length, sent: Vec::new() });
         }
         if flags.silence.load(Ordering::Relaxed) {
             break;

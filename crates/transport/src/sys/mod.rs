@@ -1,5 +1,5 @@
-//! The system calls that no safe crate offers: batched datagrams, clocks, randomness, raw socket options. The one room
-//! with unsafe code; never decides anything. Source: design §4, recvmmsg(2), sendmmsg(2), cmsg(3), ip(7), ipv6(7).
+//! The system calls that no safe crate offers: batched datagrams, clocks, randomness, raw socket options, flags of
+//! inherited descriptors. The one room with unsafe code; never decides anything. Source: design §4, recvmmsg(2), sendmmsg(2), cmsg(3), ip(7), ipv6(7).
 #![allow(unsafe_code)]
 // The widths of C's types differ between C libraries and machines.
 #![allow(clippy::unnecessary_cast)]
@@ -19,6 +19,13 @@ pub(crate) fn nanoseconds(clock: libc::clockid_t) -> u64 {
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64)
+}
+
+/// Has an open descriptor closed in programs that this one starts. A number that is not open is left alone.
+pub(crate) fn close_on_exec(number: i32) {
+    // SAFETY: F_SETFD takes integers only and touches no memory; that a program that is started later does not get the
+    // descriptor takes nothing from whoever owns it here.
+    unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
 }
 
 /// Fills `buffer` from getrandom(2).

@@ -1,0 +1,29 @@
+//! The table of calls, read from the file as any other program would. Owns nothing of it.
+
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A row of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) ended: bool,
+    pub(crate) reason: String,
+    pub(crate) lost: u32,
+}
+
+/// All rows, by stream.
+pub(crate) fn calls(file: &Path) -> BTreeMap<u32, Vec<Row>> {
+    let tables = Connection::open(file).unwrap();
+    let sql = "SELECT stream_id, ended_at IS NOT NULL, coalesce(end_reason, ''), lost FROM call";
+    let mut rows = tables.prepare(sql).unwrap();
+    let rows = rows.query_map([], |row| {
+        Ok((row.get::<_, u32>(0)?, Row { ended: row.get(1)?, reason: row.get(2)?, lost: row.get(3)? }))
+    });
+    let mut all: BTreeMap<u32, Vec<Row>> = BTreeMap::new();
+    for row in rows.unwrap() {
+        let (stream, row) = row.unwrap();
+        all.entry(stream).or_default().push(row);
+    }
+    all
+}
