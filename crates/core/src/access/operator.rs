@@ -60,13 +60,13 @@ impl Access {
     pub(crate) fn resync(&self, turn: &mut Turn<'_>, routing: &Routing, cursor: Cursor) -> Option<Cursor> {
         let (page, Cursor { session: mut number, mut left, epoch }) = (Page::new(turn), cursor);
         if number == SessionNo::default() {
-            turn.retell(None, What::ResyncBegan { epoch });
+            turn.report(What::ResyncBegan { epoch });
         }
         // Sessions in mid-login are passed over, and take their share of the page all the same.
         for _ in 0..CONTROL_ROWS {
             let Some((found, session)) = self.sessions.from(number) else {
                 if page.fits(turn, 1) {
-                    turn.retell(None, What::ResyncEnded { epoch });
+                    turn.report(What::ResyncEnded { epoch });
                     return None;
                 }
                 return Some(Cursor { session: number, left: None, epoch });
