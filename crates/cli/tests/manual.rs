@@ -52,6 +52,9 @@ fn scene(name: &str) -> (Server, [Hotspot; 2]) {
     );
     let server = Server::start(name, &config);
     server.wait_for("serving");
+    // The page's server is set up as the page says: its configuration is not for everybody.
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+    std::fs::set_permissions(server.dir.join("ragchew.yaml"), private).unwrap();
     let mut control = Control::open(&server);
     let until = Instant::now() + PATIENCE;
     while control.worker()["state"] != "running" {
