@@ -24,7 +24,7 @@ const PHASE: Duration = Duration::from_millis(700);
 /// By how much the usual late frame may be later with faults than without.
 const LATER: Duration = Duration::from_millis(1);
 /// How often the phases are repeated when a machine with other work spoilt the measurement.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// By how much the memory of the server may grow meanwhile, in KiB.
 const GROWTH: u64 = 24 * 1_024;
 
