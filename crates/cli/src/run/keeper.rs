@@ -282,10 +282,12 @@ pub(super) fn say_counters(log: &LogSender, counters: &Counters) {
     log.line(Level::Info, counters_line(counters));
 }
 
-fn counters_line(counters: &Counters) -> String {
+/// What the transport counted, by name, in the order in which people read it.
+pub(super) fn counts(counters: &Counters) -> [(&'static str, u64); 14] {
     let total = &counters.total;
-    let mut line = format!("counters received={} sent={}", total.received, total.sent);
-    let rest = [
+    [
+        ("received", total.received),
+        ("sent", total.sent),
         ("too_long", total.too_long),
         ("bad_source", total.bad_source),
         ("kernel_drops", total.kernel_drops),
@@ -298,8 +300,13 @@ fn counters_line(counters: &Counters) -> String {
         ("unroutable", counters.unroutable),
         ("events_lost", counters.events_lost),
         ("notices_lost", counters.notices_lost),
-    ];
-    for (name, count) in rest.into_iter().filter(|&(_, count)| count > 0) {
+    ]
+}
+
+fn counters_line(counters: &Counters) -> String {
+    let mut line = "counters".to_owned();
+    let shown = |&(name, count): &(&str, u64)| count > 0 || matches!(name, "received" | "sent");
+    for (name, count) in counts(counters).into_iter().filter(shown) {
         let _ = write!(line, " {name}={count}");
     }
     line

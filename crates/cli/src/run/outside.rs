@@ -1,13 +1,13 @@
 //! What joins the hub with the packet plane and the keeper: requests go out over their channels, what comes of them is put
 //! into the hub's own words. Owns the channels of the answers; decides nothing. Source: design §1 (imports), §5.
 
-use super::keeper::ReloadAsked;
+use super::keeper::{ReloadAsked, counts};
 use crate::limits::ANSWER_SLOTS;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ragchew_core::control::{ControlReply, ControlRequest, RequestId};
 use ragchew_offload::desk::PerfRow;
 use ragchew_offload::hub::{Busy, Figures, Heard, Outside};
-use ragchew_transport::{Command, Counters, Handle, SocketCounters};
+use ragchew_transport::{Command, Counters, Handle};
 use std::collections::BTreeMap;
 
 /// The hub's hands.
@@ -72,23 +72,8 @@ fn figures(counters: &Counters) -> Figures {
 }
 
 fn named(counters: &Counters) -> BTreeMap<String, u64> {
-    let total: &SocketCounters = &counters.total;
-    let own = [
-        ("received", total.received),
-        ("sent", total.sent),
-        ("too_long", total.too_long),
-        ("bad_source", total.bad_source),
-        ("kernel_drops", total.kernel_drops),
-        ("refused_control", total.refused_control),
-        ("dropped_old_voice", total.dropped_old_voice),
-        ("dropped_full_voice", total.dropped_full_voice),
-        ("dropped_at_close", total.dropped_at_close),
-        ("receive_errors", total.receive_errors.total()),
-        ("send_errors", total.send_errors.total()),
-        ("unroutable", counters.unroutable),
-        ("events_lost", counters.events_lost),
-        ("notices_lost", counters.notices_lost),
-    ];
+    let own = counts(counters).map(|(name, count)| (name.to_owned(), count));
     let refused = counters.refusals.iter().map(|&(name, count)| (format!("refused.{name}"), count));
-    own.into_iter().map(|(name, count)| (name.to_owned(), count)).chain(refused).collect()
+    let held = counters.tables.iter().map(|&(name, count)| (format!("held.{name}"), count));
+    own.into_iter().chain(refused).chain(held).collect()
 }
