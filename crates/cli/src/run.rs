@@ -148,7 +148,7 @@ fn prepare(args: &Args, run: &RunArgs) -> Result<Server, Refused> {
     let (hub, keeping) = reporting
         .join(ground, event_queue, lines, handle.clone(), log.clone())
         .map_err(failed("the command socket cannot be polled"))?;
-    let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone(), keeping.tell);
+    let keeper = Keeper::new(origin, running, plan.runtime, handle, log.clone(), keeping.ear);
     let recorder = taped.map(|(tape, writer)| {
         reactor.record_to(tape);
         Thread::start("recording", move || write_recording(writer, &tell_end))

@@ -14,7 +14,7 @@ ragchew_core::limits! {
     /// Bytes of one message between hub and worker, at most.
     LONGEST_MESSAGE: usize = 1 << 20, "bytes";
     /// Bytes that are read from a worker's socket at once.
-    READ_PIECE: usize = 64 * 1_024, "bytes";
+    READ_PIECE: usize = 16 * 1_024, "bytes";
     /// Events in one message to a worker.
     MAX_TOLD: usize = 512, "events";
     /// How long a worker waits for a message at most before it looks around.
@@ -46,8 +46,11 @@ ragchew_core::limits! {
     EVENT_BUDGET: usize = 1_024, "events";
     /// Between two looks at what comes from the packet plane, while something is awaited.
     OUTSIDE_LOOK: Span = Span::millis(10);
-    /// How long the hub sleeps at most: nobody rings when the reactor is gone.
-    HUB_SLEEP: Span = Span::millis(100);
+    /// How long the hub lets events gather before it takes more of them: what a watcher may see late. Waking it for each one
+    /// costs more than the event.
+    HUB_GATHER: Span = Span::millis(20);
+    /// How long the hub sleeps at most: nobody rings for a process that has ended without a word.
+    HUB_SLEEP: Span = Span::millis(500);
     /// Between two words about events that were lost on the way to the hub.
     LOSS_PAUSE: Span = Span::secs(1);
     /// How long workers are given what there still is, once the reactor is gone.

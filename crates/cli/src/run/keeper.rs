@@ -2,10 +2,11 @@
 //! longer needs. A reload opens new sockets first; any refusal before the reactor took it over leaves all as it was.
 //! Source: design §5 (keeper), §6 (reload).
 
+use super::outside::Ear;
 use super::{Origin, finding_lines, listener_names, log_findings, sockets};
 use crate::config::difference::{self, Addresses};
 use crate::config::{Numbers, Plan, Runtime, Severity, Socket, Source};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, bounded, never, select};
 use ragchew_core::config::Config;
 use ragchew_core::control::RequestId;
 use ragchew_core::id::ListenerId;
@@ -28,7 +29,7 @@ pub(super) struct Keeper {
     /// Another reload was asked for meanwhile.
     again: bool,
     /// Where operators hear what came of their wishes.
-    operators: Sender<Heard>,
+    operators: Ear,
 }
 
 /// What an operator may ask of the keeper; answered as [`Heard::Reloaded`].
@@ -76,7 +77,7 @@ impl Keeper {
         runtime: Runtime,
         handle: Handle,
         log: LogSender,
-        operators: Sender<Heard>,
+        operators: Ear,
     ) -> Self {
         Self { origin, running, runtime, handle, log, pending: None, again: false, operators }
     }
@@ -118,7 +119,7 @@ impl Keeper {
             }
             Notice::DrainStarted => {
                 self.log.line(Level::Info, "stopping: calls are ended and clients told");
-                self.tell(Heard::Stopping);
+                self.operators.tell(Heard::Stopping);
             }
             Notice::DrainCutShort(why) => self.log.line(Level::Warning, format!("stopped before all was said: {why}")),
             Notice::RecordingEnded(error) => {
@@ -133,9 +134,9 @@ impl Keeper {
         match answer {
             Ok(()) => {
                 self.log.send(LogItem::Listeners(pending.names.clone()));
-                self.tell(Heard::Listeners(pending.names));
+                self.operators.tell(Heard::Listeners(pending.names));
                 if let Some((id, reloaded)) = pending.asked {
-                    self.tell(Heard::Reloaded(id, Ok(reloaded)));
+                    self.operators.tell(Heard::Reloaded(id, Ok(reloaded)));
                 }
                 pending.lines.into_iter().for_each(|(level, line)| self.log.line(level, line));
                 self.log.line(Level::Info, format!("the configuration was reloaded from {}", pending.source));
@@ -145,7 +146,7 @@ impl Keeper {
             Err(error) => {
                 let why = self.refuse(&format!("new sockets cannot be taken over: {error}"));
                 if let Some((id, _)) = pending.asked {
-                    self.tell(Heard::Reloaded(id, Err(vec![why])));
+                    self.operators.tell(Heard::Reloaded(id, Err(vec![why])));
                 }
             }
         }
@@ -166,14 +167,9 @@ impl Keeper {
         };
         match answer {
             Ok(None) => {}
-            Ok(Some(reloaded)) => self.tell(Heard::Reloaded(ask.id, Ok(reloaded))),
-            Err(lines) => self.tell(Heard::Reloaded(ask.id, Err(lines))),
+            Ok(Some(reloaded)) => self.operators.tell(Heard::Reloaded(ask.id, Ok(reloaded))),
+            Err(lines) => self.operators.tell(Heard::Reloaded(ask.id, Err(lines))),
         }
-    }
-
-    /// Who asks waits with a bound, so that what finds no room is only late.
-    fn tell(&self, heard: Heard) {
-        let _ = self.operators.try_send(heard);
     }
 
     /// Logs that nothing was done; the line.
@@ -316,6 +312,7 @@ fn counters_line(counters: &Counters) -> String {
 mod tests {
     use super::*;
     use ragchew_core::Core;
+    use ragchew_offload::hub::Ground;
     use ragchew_offload::log::{Format, LogWriter, Names, Output};
     use ragchew_transport::{Reactor, Settings, Wiring, clock};
     use std::path::Path;
@@ -349,7 +346,8 @@ mod tests {
             config: Config::default(),
             addresses: Addresses::new(),
         };
-        let mut keeper = Keeper::new(origin, running, runtime, handle, log, bounded(1).0);
+        let ear = Ear::new(bounded(1).0, Ground::new().unwrap().bell());
+        let mut keeper = Keeper::new(origin, running, runtime, handle, log, ear);
         assert!(keeper.reload(None).is_err());
         assert!(keeper.pending.is_none());
         drop(keeper);

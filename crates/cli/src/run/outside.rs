@@ -6,7 +6,7 @@ use crate::limits::ANSWER_SLOTS;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ragchew_core::control::{ControlReply, ControlRequest, RequestId};
 use ragchew_offload::desk::PerfRow;
-use ragchew_offload::hub::{Busy, Figures, Heard, Outside};
+use ragchew_offload::hub::{Bell, Busy, Figures, Heard, Outside};
 use ragchew_transport::{Command, Counters, Handle};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,25 @@ impl Hands {
     /// `told` is where the keeper answers.
     pub(super) fn new(reactor: Handle, keeper: Sender<ReloadAsked>, told: Receiver<Heard>) -> Self {
         Self { reactor, keeper, replies: bounded(ANSWER_SLOTS), counters: bounded(ANSWER_SLOTS), told }
+    }
+}
+
+/// Where the keeper tells the hub something.
+pub(super) struct Ear {
+    tell: Sender<Heard>,
+    bell: Bell,
+}
+
+impl Ear {
+    /// The other end of `tell` is with the hub that `bell` wakes.
+    pub(super) fn new(tell: Sender<Heard>, bell: Bell) -> Self {
+        Self { tell, bell }
+    }
+
+    /// Who asks waits with a bound, so that what finds no room is only late.
+    pub(super) fn tell(&self, heard: Heard) {
+        let _ = self.tell.try_send(heard);
+        self.bell.ring();
     }
 }
 

@@ -2,15 +2,15 @@
 //! What cannot be had of it is said and costs only itself: a server without a database still serves. Source: design §5, §6.
 
 use super::keeper::ReloadAsked;
-use super::outside::Hands;
+use super::outside::{Ear, Hands};
 use super::{listener_names, state};
 use crate::config::{Plan, Runtime};
 use crate::limits::{HEARD_SLOTS, RELOAD_SLOTS};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use ragchew_core::Seed;
 use ragchew_core::report::Numbered;
 use ragchew_offload::desk::Desk;
-use ragchew_offload::hub::{Boot, Ears, Ground, Heard, Hub, HubPlan, WorkerPlan};
+use ragchew_offload::hub::{Boot, Ears, Ground, Hub, HubPlan, WorkerPlan};
 use ragchew_offload::log::{Level, LogSender};
 use ragchew_offload::supervise::Role;
 use ragchew_offload::worker::{SqlSettings, Workshop};
@@ -26,7 +26,7 @@ pub(super) struct Keeping {
     /// What operators ask for.
     pub(super) asked: Receiver<ReloadAsked>,
     /// What comes of it.
-    pub(super) tell: Sender<Heard>,
+    pub(super) ear: Ear,
 }
 
 /// What the hub is made of, before the reactor is there.
@@ -111,8 +111,9 @@ impl Prepared {
     ) -> io::Result<(Hub, Keeping)> {
         let (ask, asked) = bounded(RELOAD_SLOTS);
         let (tell, told) = bounded(HEARD_SLOTS);
+        let ear = Ear::new(tell, ground.bell());
         let outside = Box::new(Hands::new(reactor, ask, told));
         let hub = Hub::new(ground, self.plan, Ears { events, lines, outside }, log)?;
-        Ok((hub, Keeping { asked, tell }))
+        Ok((hub, Keeping { asked, ear }))
     }
 }

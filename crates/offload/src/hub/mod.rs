@@ -17,7 +17,7 @@ pub use outside::{Bell, Busy, Figures, Heard, Outside, Reloaded};
 use crate::desk::{Desk, PerfRow};
 use crate::event::{Health, QueueName, Told};
 use crate::limits::{
-    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK, PAGES_A_TURN,
+    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_GATHER, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK, PAGES_A_TURN,
 };
 use crate::log::{Level, LogItem, LogSender, wall};
 use crate::picture::{Picture, Place};
@@ -115,6 +115,8 @@ pub struct Hub {
     lost: Lost,
     /// The most events that waited.
     deepest: u32,
+    /// Events came in the last turn, so that more may follow.
+    gathers: bool,
     /// The orderly end was told.
     stopping: bool,
     stage: Stage,
@@ -203,6 +205,7 @@ impl Hub {
             waiting: Vec::new(),
             lost: Lost::default(),
             deepest: 0,
+            gathers: false,
             stopping: false,
             stage: Stage::Running,
         })
@@ -239,15 +242,24 @@ impl Hub {
         self.advance(now);
     }
 
-    /// Sleeps until something happened or is due.
+    /// Sleeps until something happened or is due. After events it first lets more of them gather, and nobody has to wake it
+    /// for those.
     fn wait(&mut self) {
         let now = self.clock.now();
-        self.bell.sleep();
+        let gathers = std::mem::take(&mut self.gathers) && self.stage == Stage::Running;
+        if !gathers {
+            self.bell.sleep();
+        }
         let pending = !self.ears.events.is_empty() || !self.ears.lines.is_empty();
-        let timeout = if pending { Some(Duration::ZERO) } else { self.timeout(now) };
+        let timeout = match self.timeout(now) {
+            _ if self.ears.events.len() >= EVENT_BUDGET => Duration::ZERO,
+            timeout if gathers => timeout.min(Duration::from_nanos(HUB_GATHER.0)),
+            _ if pending => Duration::ZERO,
+            timeout => timeout,
+        };
         let before = Instant::now();
         // A poll that fails is one that came back early: every turn looks at everything.
-        let _ = self.poll.poll(&mut self.polled, timeout);
+        let _ = self.poll.poll(&mut self.polled, Some(timeout));
         self.clock.idle += before.elapsed();
         self.bell.awake();
         for event in &self.polled {
@@ -257,7 +269,7 @@ impl Hub {
         }
     }
 
-    fn timeout(&self, now: Mono) -> Option<Duration> {
+    fn timeout(&self, now: Mono) -> Duration {
         let stage = match self.stage {
             Stage::Running => None,
             Stage::Feeding(until) | Stage::Stopping(until) => Some(until.min(now + OUTSIDE_LOOK)),
@@ -269,10 +281,10 @@ impl Hub {
         let losses = (self.lost.count > 0).then_some(now + LOSS_PAUSE);
         let parts = [stage, outside, again, losses, self.crew.next(now), self.office.next(now)];
         let next = parts.into_iter().flatten().min();
-        // Whoever follows the log is told without a bell, and the end of the reactor is seen by looking.
+        // Whoever follows the log is told without a bell.
         let longest = if self.office.is_followed() { OUTSIDE_LOOK } else { HUB_SLEEP };
         let next = next.map_or(longest, |next| next.since(now).min(longest));
-        Some(Duration::from_nanos(next.0))
+        Duration::from_nanos(next.0)
     }
 
     /// What came of what was asked of the world outside.
@@ -306,7 +318,10 @@ impl Hub {
     fn take_events(&mut self, now: Mono) {
         for _ in 0..EVENT_BUDGET {
             match self.ears.events.try_recv() {
-                Ok(numbered) => self.take(&numbered),
+                Ok(numbered) => {
+                    self.gathers = true;
+                    self.take(&numbered);
+                }
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     if self.stage == Stage::Running {

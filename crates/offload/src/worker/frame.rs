@@ -36,9 +36,12 @@ impl fmt::Display for Broken {
 /// Takes messages out of a stream.
 #[derive(Debug, Default)]
 pub struct Reader {
+    /// Room for what comes. It only grows: making it anew for each read costs more than reading.
     bytes: Vec<u8>,
     /// Octets at the front that are used up.
     used: usize,
+    /// Octets that came, those included.
+    filled: usize,
 }
 
 impl Reader {
@@ -47,7 +50,7 @@ impl Reader {
     /// # Errors
     /// [`Broken::Garbage`].
     pub fn message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Broken> {
-        let here = self.bytes.get(self.used..).unwrap_or_default();
+        let here = self.bytes.get(self.used..self.filled).unwrap_or_default();
         let Some((head, rest)) = here.split_first_chunk::<HEAD>() else { return Ok(None) };
         let length = u32::from_le_bytes(*head) as usize;
         if length > LONGEST_MESSAGE {
@@ -56,10 +59,6 @@ impl Reader {
         let Some(body) = rest.get(..length) else { return Ok(None) };
         let message = postcard::from_bytes(body).map_err(|_| Broken::Garbage)?;
         self.used += HEAD + length;
-        if self.used >= self.bytes.len() {
-            self.bytes.clear();
-            self.used = 0;
-        }
         Ok(Some(message))
     }
 
@@ -68,14 +67,18 @@ impl Reader {
     /// # Errors
     /// [`Broken::Closed`] and [`Broken::Io`].
     pub fn read(&mut self, stream: &mut impl Read) -> Result<bool, Broken> {
-        self.bytes.drain(..std::mem::take(&mut self.used));
-        let old = self.bytes.len();
-        self.bytes.resize(old + READ_PIECE, 0);
-        let got = stream.read(self.bytes.get_mut(old..).unwrap_or_default());
-        self.bytes.truncate(old + got.as_ref().map_or(0, |&got| got));
-        match got {
+        self.bytes.copy_within(self.used..self.filled, 0);
+        self.filled -= std::mem::take(&mut self.used);
+        let room = self.filled + READ_PIECE;
+        if self.bytes.len() < room {
+            self.bytes.resize(room, 0);
+        }
+        match stream.read(self.bytes.get_mut(self.filled..room).unwrap_or_default()) {
             Ok(0) => Err(Broken::Closed),
-            Ok(_) => Ok(true),
+            Ok(got) => {
+                self.filled += got;
+                Ok(true)
+            }
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) =>
             {
