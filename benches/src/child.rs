@@ -136,6 +136,22 @@ impl Program {
         fields.split(' ').skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum()
     }
 
+    /// [`Self::memory`] once it has not grown for a second, at most ten seconds from now: a server that has just answered
+    /// still starts its threads and its worker.
+    pub fn memory_at_rest(&self) -> (u64, u64) {
+        let started = Instant::now();
+        let (mut seen, mut since) = (self.memory(), Instant::now());
+        while since.elapsed() < Duration::from_secs(1) && started.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = self.memory();
+            if now.1 > seen.1 {
+                since = Instant::now();
+            }
+            seen = now;
+        }
+        seen
+    }
+
     /// Memory in KiB: proportional share, and resident.
     pub fn memory(&self) -> (u64, u64) {
         let text = self.file("smaps_rollup");

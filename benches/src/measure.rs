@@ -26,7 +26,7 @@ pub struct Effort {
 
 impl Effort {
     /// What the targets are stated for.
-    pub const FULL: Self = Self { pairs: 15, rounds: 16, paced: (5, 100), floods: (9, 48), clients: 10_000 };
+    pub const FULL: Self = Self { pairs: 15, rounds: 16, paced: (9, 100), floods: (9, 48), clients: 10_000 };
     /// Enough to see a mistake.
     pub const QUICK: Self = Self { pairs: 3, rounds: 16, paced: (3, 48), floods: (3, 32), clients: 2_000 };
 }
@@ -166,7 +166,7 @@ pub fn latency(binary: &Path, effort: Effort, table: &mut Table) {
 /// Idle memory, memory per client, and how long it takes that all log in at once.
 pub fn memory(binary: &Path, effort: Effort, table: &mut Table) {
     let server = Program::server(binary);
-    let (idle, resident) = server.memory();
+    let (idle, resident) = server.memory_at_rest();
     table.at_most("idle memory, proportional share", idle as f64 / 1024.0, 12.0, "MiB");
     table.note("  resident", resident as f64 / 1024.0, "MiB");
     let plan = Plan { groups: effort.clients / 10, receivers: 9 };
@@ -176,7 +176,7 @@ pub fn memory(binary: &Path, effort: Effort, table: &mut Table) {
     table.note(&format!("login storm, {} clients at once", plan.clients()), took.as_secs_f64() * 1e3, "ms");
     table.note("  datagrams repeated", repeated as f64, "");
     table.note("  CPU per login", (server.cpu() - before) as f64 / 1e3 / plan.clients() as f64, "us");
-    let (full, _) = server.memory();
+    let (full, _) = server.memory_at_rest();
     let per_client = (full.saturating_sub(idle)) as f64 * 1024.0 / plan.clients() as f64;
     table.at_most("memory per connected client", per_client, 1_536.0, "bytes");
     table.note("  clients alive after it", load.ping(server.address) as f64, "");

@@ -91,7 +91,7 @@ impl<T: Copy + Default> Rows<T> {
 
     /// Never 0, which marks an empty place.
     fn tag(&self, who: &[u8]) -> u64 {
-        self.key.hash_bytes(&[who]) | 1
+        self.key.hash_bytes(who) | 1
     }
 
     fn row(&self, tag: u64) -> usize {

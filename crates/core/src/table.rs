@@ -4,7 +4,7 @@
 
 mod carried;
 
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::{BuildHasher, Hash};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use std::collections::HashMap;
@@ -21,12 +21,8 @@ impl core::fmt::Debug for TableKey {
 
 impl TableKey {
     /// Keyed hash of bytes, without the length prefix of [`Hash`].
-    pub fn hash_bytes(&self, parts: &[&[u8]]) -> u64 {
-        let mut hasher = self.build_hasher();
-        for part in parts {
-            hasher.write(part);
-        }
-        hasher.finish()
+    pub fn hash_bytes(&self, bytes: &[u8]) -> u64 {
+        self.build_hasher().hash(bytes)
     }
 }
 

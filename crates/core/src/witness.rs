@@ -47,7 +47,7 @@ impl Turn<'_> {
     /// Keyed digest of something secret that this datagram says.
     pub(crate) fn digest(&mut self, key: TableKey, secret: &[u8]) -> u64 {
         let told = self.shared.testimony.and_then(|told| told.digest);
-        let digest = told.unwrap_or_else(|| key.hash_bytes(&[secret]));
+        let digest = told.unwrap_or_else(|| key.hash_bytes(secret));
         self.shared.witness.digest = Some(digest);
         digest
     }
@@ -56,7 +56,7 @@ impl Turn<'_> {
     pub(crate) fn key_digest(&mut self, key: TableKey, shown: Option<&[u8]>) -> Option<u64> {
         let digest = match self.shared.testimony {
             Some(told) if told.digest.is_some() => told.key,
-            _ => shown.map(|shown| key.hash_bytes(&[shown])),
+            _ => shown.map(|shown| key.hash_bytes(shown)),
         };
         self.shared.witness.key = digest;
         digest

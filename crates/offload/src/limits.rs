@@ -4,12 +4,12 @@
 use ragchew_core::time::Span;
 
 ragchew_core::limits! {
-    /// Items that may wait for the writer: about a second of everything that a full server says at its busiest.
-    LOG_CAPACITY: usize = 8_192, "items";
+    /// Items that may wait for the writer: half a megabyte, and some hundred milliseconds of a full server at its busiest.
+    LOG_CAPACITY: usize = 4_096, "items";
     /// Bytes that are collected for one write; a queue that is empty is written at once.
     LOG_BUFFER: usize = 8 * 1_024, "bytes";
-    /// How often an idle writer looks whether it is to finish or to open its file again.
-    LOG_IDLE: Span = Span::millis(200);
+    /// How often an idle writer looks whether it is to open its file again, which a signal asks for.
+    LOG_IDLE: Span = Span::secs(1);
 
     /// Bytes of one message between hub and worker, at most.
     LONGEST_MESSAGE: usize = 1 << 20, "bytes";
@@ -32,8 +32,9 @@ ragchew_core::limits! {
     /// Pause before another look whether a process has ended whose socket is closed.
     REAP_AGAIN: Span = Span::millis(5);
 
-    /// Report events that may wait for the hub: 2 MiB, and about a second of a full server.
-    EVENTS_TO_HUB: usize = 16_384, "events";
+    /// Report events that may wait for the hub: 1 MiB. A full server says so much in half a second; what it leaves out then
+    /// is told again.
+    EVENTS_TO_HUB: usize = 8_192, "events";
     /// How long `ctl drain` waits for the end of calls when it is not told: longer than a call may last.
     DRAIN_USUALLY: Span = Span::secs(190);
     /// After the core said how many calls are on the air: until the hub's copy has them too.
@@ -48,7 +49,7 @@ ragchew_core::limits! {
     OUTSIDE_LOOK: Span = Span::millis(10);
     /// How long the hub lets events gather before it takes more of them: what a watcher may see late. Waking it for each one
     /// costs more than the event.
-    HUB_GATHER: Span = Span::millis(20);
+    HUB_GATHER: Span = Span::millis(50);
     /// How long the hub sleeps at most: nobody rings for a process that has ended without a word.
     HUB_SLEEP: Span = Span::millis(500);
     /// Between two words about events that were lost on the way to the hub.

@@ -9,7 +9,7 @@ use crate::sys::batch::{Incoming, ReceiveBatch, SendBatch};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use ragchew_core::Mono;
-use ragchew_core::effects::{Effects, FRAME_LEN, Payload, Transmit};
+use ragchew_core::effects::{Effects, Payload, Transmit};
 use ragchew_core::net::{Path, SocketId};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -180,10 +180,8 @@ impl Endpoint {
         if (voice && self.rings.voice_is_full()) || (!voice && self.rings.control_is_full()) {
             self.flush(now, batch);
         }
-        let mut buffer = [0; FRAME_LEN];
-        let len = effects.render(transmit, &mut buffer);
-        let message = buffer.get(..len).unwrap_or_default();
-        let datagram = Outgoing::new(message, transmit.path.remote, transmit.path.local, now);
+        let Path { remote, local, .. } = transmit.path;
+        let datagram = Outgoing::written(remote, local, now, |bytes| effects.render(transmit, bytes));
         if voice {
             self.rings.push_voice(datagram, &mut self.counters);
         } else {

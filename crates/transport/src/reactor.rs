@@ -275,6 +275,7 @@ impl<P: PacketPlane> Reactor<P> {
         Some(Duration::from_nanos(next.since(now).0))
     }
 
+    #[cold]
     fn heed(&mut self, heard: Heard, now: Now) {
         if heard.report {
             self.report_counters();
@@ -347,33 +348,39 @@ impl<P: PacketPlane> Reactor<P> {
     fn obey(&mut self) {
         for _ in 0..COMMAND_BUDGET {
             let Ok(command) = self.commands.try_recv() else { return };
-            match command {
-                Command::Drain => {
-                    let now = self.now();
-                    self.drain(now);
-                }
-                Command::Control { request, answer } => {
-                    if let Some(reply) = self.control(request) {
-                        // Who left no room for it does not want it.
-                        let _ = answer.try_send(reply);
-                    }
-                    self.teller.answered();
-                }
-                Command::Counters { answer: None } => self.report_counters(),
-                Command::Counters { answer: Some(answer) } => {
-                    let _ = answer.try_send(Box::new(self.counters()));
-                    self.teller.answered();
-                }
-                Command::Replace { config, open, close, answer } => {
-                    let done = self.replace(config, open, &close);
+            self.execute(command);
+        }
+    }
+
+    #[cold]
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Drain => {
+                let now = self.now();
+                self.drain(now);
+            }
+            Command::Control { request, answer } => {
+                if let Some(reply) = self.control(request) {
                     // Who left no room for it does not want it.
-                    let _ = answer.try_send(done);
+                    let _ = answer.try_send(reply);
                 }
+                self.teller.answered();
+            }
+            Command::Counters { answer: None } => self.report_counters(),
+            Command::Counters { answer: Some(answer) } => {
+                let _ = answer.try_send(Box::new(self.counters()));
+                self.teller.answered();
+            }
+            Command::Replace { config, open, close, answer } => {
+                let done = self.replace(config, open, &close);
+                // Who left no room for it does not want it.
+                let _ = answer.try_send(done);
             }
         }
     }
 
     /// Gives the core a request of an operator, or of the teller; its answer.
+    #[cold]
     fn control(&mut self, request: ControlRequest) -> Option<ControlReply> {
         let now = self.now();
         self.plane.handle(now, Input::Control(request), &mut self.effects);
@@ -430,9 +437,7 @@ impl<P: PacketPlane> Reactor<P> {
         for event in self.effects.events() {
             self.teller.tell(event);
         }
-        for config in self.effects.take_retired() {
-            self.retire(config);
-        }
+        self.effects.take_retired().into_iter().for_each(|config| self.retire(config));
         self.effects.clear();
     }
 
@@ -446,6 +451,7 @@ impl<P: PacketPlane> Reactor<P> {
     }
 
     /// Begins the orderly end. From here on the core sees no datagrams.
+    #[cold]
     fn drain(&mut self, now: Now) {
         if self.stage != Stage::Running {
             return;
@@ -484,6 +490,7 @@ impl<P: PacketPlane> Reactor<P> {
         }
     }
 
+    #[cold]
     fn replace(&mut self, config: Box<Config>, open: Vec<BoundSocket>, close: &[SocketId]) -> io::Result<()> {
         let adopted = match self.stage {
             Stage::Running => self.adopt(open),
@@ -539,15 +546,18 @@ impl<P: PacketPlane> Reactor<P> {
     }
 
     /// Freeing a large table takes time, so somebody else does it if he can.
+    #[cold]
     fn retire(&mut self, config: Box<Config>) {
         drop(self.retired.try_send(config));
     }
 
+    #[cold]
     fn notify(&mut self, notice: Notice) {
         self.outbox.push(notice);
         self.outbox.offer(&self.notices);
     }
 
+    #[cold]
     fn report_counters(&mut self) {
         let counters = Box::new(self.counters());
         self.notify(Notice::Counters(counters));

@@ -23,12 +23,24 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A datagram that began to wait at `at`; what lies behind [`FRAME_LEN`] bytes is cut.
+    /// A datagram that began to wait at `at`, written where it will wait; `write` gives its length.
+    pub(crate) fn written(
+        remote: SocketAddr,
+        local: LocalIp,
+        at: Mono,
+        write: impl FnOnce(&mut [u8; FRAME_LEN]) -> usize,
+    ) -> Self {
+        let mut outgoing = Self { remote, local, at, len: 0, bytes: [0; FRAME_LEN] };
+        outgoing.len = write(&mut outgoing.bytes).min(FRAME_LEN) as u8;
+        outgoing
+    }
+
+    #[cfg(test)]
     pub(crate) fn new(message: &[u8], remote: SocketAddr, local: LocalIp, at: Mono) -> Self {
-        let len = message.len().min(FRAME_LEN);
-        let mut bytes = [0; FRAME_LEN];
-        bytes.iter_mut().zip(message).for_each(|(to, from)| *to = *from);
-        Self { remote, local, at, len: len as u8, bytes }
+        Self::written(remote, local, at, |bytes| {
+            bytes[..message.len()].copy_from_slice(message);
+            message.len()
+        })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

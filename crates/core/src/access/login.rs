@@ -103,7 +103,7 @@ impl Access {
             return self.nak(turn, path, client, Refusal::OtherAddress);
         }
         self.note_path(turn, routing, session, path);
-        let digest = Digest::of(self.config_key.hash_bytes(&[config.bytes()]));
+        let digest = Digest::of(self.config_key.hash_bytes(config.bytes()));
         let Some(record) = self.sessions.get_mut(session) else { return };
         if record.config != Some(digest) {
             if !record.options_bucket.take(OPTIONS_RATE, turn.now.mono) {

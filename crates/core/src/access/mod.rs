@@ -391,7 +391,7 @@ impl Access {
 }
 
 fn mark_of(key: TableKey) -> u64 {
-    key.hash_bytes(&[b"whose digests are these"])
+    key.hash_bytes(b"whose digests are these")
 }
 
 fn options_event(record: &session::AccessSession, voided: u16) -> What {

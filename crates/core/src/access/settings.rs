@@ -6,12 +6,13 @@ use crate::config::{Language, Listener, TgMap, UaTimer};
 use crate::id::{ClientId, ConferenceTg, RfTg, Slot};
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// The settings of one session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Static talkgroups, in order.
-    pub(crate) statics: Box<[Wanted]>,
+    pub(crate) statics: SmallVec<[Wanted; 1]>,
     /// Talkgroup maps of the configuration; OPTIONS do not touch them.
     pub(crate) maps: Box<[TgMap]>,
     /// Default reflector.

@@ -14,6 +14,7 @@ use crate::limits::{STREAM_LIVE, STREAM_RESTART, STREAM_STARTS, STREAM_TIMEOUT, 
 use crate::refs::{CallRef, ConferenceRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::{CallEnd, CallTag, Destination, What};
+use crate::time::Moment;
 use crate::turn::{Due, Turn};
 use crate::wire::hbp::{DmrdView, FrameKind};
 
@@ -194,7 +195,7 @@ impl Routing {
     fn go_on(&mut self, turn: &mut Turn<'_>, call: CallRef, frame: &DmrdView<'_>, first: bool) {
         let now = turn.now.mono;
         let Some(record) = self.calls.get_mut(call) else { return };
-        let hash = self.frame_key.hash_bytes(&[&[frame.seq(), frame.bits()], frame.burst()]);
+        let hash = self.frame_key.hash_bytes(&frame.contents());
         let mut verdict = record.progress.accept(frame.seq(), hash, now);
         if frame.kind() == FrameKind::Terminator && verdict == Err(Refusal::RateGuard) {
             // Whoever heard the call is to hear it end.
@@ -207,7 +208,7 @@ impl Routing {
         let (session, slot, route) = (record.session, record.slot, record.route);
         if let Some(station) = self.stations.get_mut(session) {
             station.line_mut(slot).received =
-                Some(Passed { at: now, rf_tg: record.tag.rf_tg, source: record.tag.source });
+                Some(Passed { at: Moment::at(now), rf_tg: record.tag.rf_tg, source: record.tag.source });
         }
         match (verdict, route) {
             (Err(why), _) => self.refuse(turn, session, frame, why),
@@ -228,7 +229,7 @@ impl Routing {
         }
         let Some(record) = self.calls.get_mut(call) else { return };
         record.last = turn.now.mono;
-        let passed = Passed { at: turn.now.mono, rf_tg: record.tag.rf_tg, source: record.tag.source };
+        let passed = Passed { at: Moment::at(turn.now.mono), rf_tg: record.tag.rf_tg, source: record.tag.source };
         if let Some(station) = self.stations.get_mut(record.session) {
             // The slot is in use, though nothing of it passes.
             station.line_mut(record.slot).received = Some(passed);

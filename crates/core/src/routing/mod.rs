@@ -30,7 +30,7 @@ use call::Call;
 use memory::StreamMemory;
 use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
-use station::{Line, Station, StationInfo, Stations};
+use station::{Station, StationInfo, Stations};
 use subscription::Subscriptions;
 
 /// The routing state of the server.
@@ -98,7 +98,7 @@ impl Routing {
                     hang_time: settings.hang_time,
                     ua_timer: settings.ua_timer.0,
                     single: settings.single,
-                    lines: [Line::default(); 2],
+                    lines: Default::default(),
                 };
                 self.stations.insert(session, station);
             }
@@ -125,8 +125,8 @@ impl Routing {
     /// A client is gone: its calls end, its subscriptions go with it.
     pub(crate) fn detach(&mut self, turn: &mut Turn<'_>, session: SessionRef) {
         for slot in Slot::BOTH {
-            let line = self.stations.get(session).map(|station| *station.line(slot)).unwrap_or_default();
-            if let Some(call) = line.speaking {
+            let speaking = self.stations.get(session).and_then(|station| station.line(slot).speaking);
+            if let Some(call) = speaking {
                 self.finish(turn, call, CallEnd::SessionEnded);
             }
             // A recording that has just ended waits for nobody any more.

@@ -9,7 +9,7 @@ use crate::rate::Bucket;
 use crate::refs::{CallRef, EchoRef, SessionRef};
 use crate::refusal::Refusal;
 use crate::report::SessionTag;
-use crate::time::{Mono, Span};
+use crate::time::{Moment, Mono, Span};
 use serde::{Deserialize, Serialize};
 use slotmap::SecondaryMap;
 
@@ -22,14 +22,15 @@ pub(crate) struct StationInfo {
     pub(crate) hears: [bool; 2],
 }
 
-/// A running client.
+/// A running client. What each frame needs of a recipient lies close together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[repr(C)]
 pub(crate) struct Station {
     pub(crate) info: StationInfo,
     pub(crate) hang_time: Span,
+    pub(crate) lines: [Line; 2],
     pub(crate) ua_timer: Span,
     pub(crate) single: bool,
-    pub(crate) lines: [Line; 2],
 }
 
 /// All stations, found as their sessions are.
@@ -47,32 +48,40 @@ pub(crate) enum Feed {
 /// A talkgroup and when its last frame passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Passed {
-    pub(crate) at: Mono,
+    pub(crate) at: Moment,
     pub(crate) rf_tg: RfTg,
     pub(crate) source: RadioId,
 }
 
 /// One slot of a client.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[repr(C)]
 pub(crate) struct Line {
-    /// Its own user's call, until that has ended.
-    pub(crate) speaking: Option<CallRef>,
     /// Last frame from it.
     pub(crate) received: Option<Passed>,
     /// Last frame to it.
     pub(crate) sent: Option<Passed>,
     /// Who has begun to be delivered to it and has not ended.
     pub(crate) feed: Option<Feed>,
+    /// Its own user's call, until that has ended.
+    pub(crate) speaking: Option<CallRef>,
     /// The echo of this line, at whatever stage.
     pub(crate) echo: Option<EchoRef>,
     /// How fast its user may begin calls.
     pub(crate) starts: Bucket,
-    /// How fast its refused streams may be told of.
-    pub(crate) told_bucket: Bucket,
-    /// The refused streams that were told of last.
-    told: [StreamId; TOLD_REFUSALS],
+    /// What was told of its refused streams; most lines never have one.
+    told: Option<Box<Told>>,
+}
+
+/// Refused streams of a line that were told of.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Told {
+    /// How fast they may be told.
+    bucket: Bucket,
+    /// The last of them.
+    streams: [StreamId; TOLD_REFUSALS],
     /// And why, in the same order.
-    told_why: [Option<Refusal>; TOLD_REFUSALS],
+    why: [Option<Refusal>; TOLD_REFUSALS],
 }
 
 /// What wants to be delivered to a line.
@@ -87,7 +96,7 @@ impl Line {
     /// Whether `bid` may have the line at `now`; the first rule that forbids it names the reason. Hang time and liveness
     /// count from the last frame and do not end with a call, but for the speaker's own talkgroup.
     pub(crate) fn admits(&self, bid: Bid, hang_time: Span, now: Mono) -> Result<(), Refusal> {
-        let age = |passed: Passed| now.since(passed.at);
+        let age = |passed: Passed| now.since(passed.at.mono());
         if let Some(heard) = self.received {
             if heard.rf_tg != bid.rf_tg && age(heard) < hang_time {
                 return Err(Refusal::TargetHeardOther);
@@ -112,18 +121,18 @@ impl Line {
     /// Notes that a frame of `bid` goes out.
     pub(crate) fn send(&mut self, bid: Bid, now: Mono) {
         self.feed = Some(bid.feed);
-        self.sent = Some(Passed { at: now, rf_tg: bid.rf_tg, source: bid.source });
+        self.sent = Some(Passed { at: Moment::at(now), rf_tg: bid.rf_tg, source: bid.source });
     }
 
     /// Whether a refusal is to be told: once per stream and reason, and not faster than its rate.
     pub(crate) fn tells(&mut self, stream: StreamId, why: Refusal, now: Mono) -> bool {
-        let mut told = self.told.iter().zip(&self.told_why);
-        let new = !told.any(|told| told == (&stream, &Some(why)));
-        let tells = new && self.told_bucket.take(REFUSAL_EVENTS, now);
+        let told = self.told.get_or_insert_default();
+        let known = told.streams.iter().zip(&told.why).any(|known| known == (&stream, &Some(why)));
+        let tells = !known && told.bucket.take(REFUSAL_EVENTS, now);
         if tells {
-            self.told.rotate_right(1);
-            self.told_why.rotate_right(1);
-            if let (Some(first), Some(reason)) = (self.told.first_mut(), self.told_why.first_mut()) {
+            told.streams.rotate_right(1);
+            told.why.rotate_right(1);
+            if let (Some(first), Some(reason)) = (told.streams.first_mut(), told.why.first_mut()) {
                 (*first, *reason) = (stream, Some(why));
             }
         }
@@ -164,7 +173,7 @@ mod tests {
     const NOW: Mono = Mono(1_000_000_000_000);
 
     fn ago(millis: u64, tg: u32, source: u32) -> Option<Passed> {
-        Some(Passed { at: Mono(NOW.0 - Span::millis(millis).0), rf_tg: RfTg(tg), source: RadioId(source) })
+        Some(Passed { at: Moment::at(Mono(NOW.0 - Span::millis(millis).0)), rf_tg: RfTg(tg), source: RadioId(source) })
     }
 
     fn calls() -> (CallRef, CallRef) {
@@ -172,9 +181,9 @@ mod tests {
         (calls.insert(()), calls.insert(()))
     }
 
-    fn admits(line: Line, tg: u32, source: u32, hang: Span) -> Result<(), Refusal> {
+    fn admits(line: impl core::borrow::Borrow<Line>, tg: u32, source: u32, hang: Span) -> Result<(), Refusal> {
         let bid = Bid { feed: Feed::Call(calls().0), rf_tg: RfTg(tg), source: RadioId(source) };
-        line.admits(bid, hang, NOW)
+        line.borrow().admits(bid, hang, NOW)
     }
 
     #[test]
@@ -196,22 +205,22 @@ mod tests {
     fn another_talkgroup_waits_for_the_hang_time_after_either_direction() {
         let heard = Line { received: ago(4_999, 92, 7), ..Line::default() };
         let sent = Line { sent: ago(4_999, 92, 7), ..Line::default() };
-        assert_eq!(admits(heard, 91, 1, HANG), Err(Refusal::TargetHeardOther));
-        assert_eq!(admits(sent, 91, 1, HANG), Err(Refusal::TargetSentOther));
-        assert_eq!(admits(Line { received: ago(5_000, 92, 7), ..sent }, 92, 1, HANG), Ok(()));
+        assert_eq!(admits(&heard, 91, 1, HANG), Err(Refusal::TargetHeardOther));
+        assert_eq!(admits(&sent, 91, 1, HANG), Err(Refusal::TargetSentOther));
+        assert_eq!(admits(Line { received: ago(5_000, 92, 7), ..sent.clone() }, 92, 1, HANG), Ok(()));
         assert_eq!(admits(Line { received: ago(5_000, 92, 7), ..Line::default() }, 91, 1, HANG), Ok(()));
-        assert_eq!(admits(heard, 91, 1, Span(0)), Ok(()));
-        assert_eq!(admits(sent, 91, 1, Span(0)), Ok(()));
+        assert_eq!(admits(&heard, 91, 1, Span(0)), Ok(()));
+        assert_eq!(admits(&sent, 91, 1, Span(0)), Ok(()));
     }
 
     #[test]
     fn the_same_talkgroup_waits_until_the_line_is_silent() {
         let heard = Line { received: ago(359, 91, 7), ..Line::default() };
-        assert_eq!(admits(heard, 91, 1, HANG), Err(Refusal::TargetTalking));
+        assert_eq!(admits(&heard, 91, 1, HANG), Err(Refusal::TargetTalking));
         assert_eq!(admits(Line { received: ago(360, 91, 7), ..Line::default() }, 91, 1, HANG), Ok(()));
         let sent = Line { sent: ago(359, 91, 7), ..Line::default() };
-        assert_eq!(admits(sent, 91, 1, HANG), Err(Refusal::TargetSentAnother));
-        assert_eq!(admits(sent, 91, 7, HANG), Ok(()));
+        assert_eq!(admits(&sent, 91, 1, HANG), Err(Refusal::TargetSentAnother));
+        assert_eq!(admits(&sent, 91, 7, HANG), Ok(()));
         assert_eq!(admits(Line { sent: ago(360, 91, 7), ..Line::default() }, 91, 1, HANG), Ok(()));
     }
 

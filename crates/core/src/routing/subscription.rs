@@ -11,6 +11,7 @@ use crate::table::{Table, TableFull};
 use crate::time::Moment;
 use serde::{Deserialize, Serialize};
 use slotmap::{SecondaryMap, SlotMap};
+use smallvec::SmallVec;
 
 /// Membership of one (client, slot, talkgroup on RF) in one conference.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,6 +69,9 @@ pub(crate) struct Conference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
+/// The subscriptions of a line. Most have one or two, which need no memory of their own.
+type Few = SmallVec<[SubscriptionRef; 2]>;
+
 /// All subscriptions and conferences.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Subscriptions {
@@ -75,7 +79,7 @@ pub(crate) struct Subscriptions {
     conferences: SlotMap<ConferenceRef, Conference>,
     by_tg: Table<ConferenceTg, ConferenceRef>,
     by_key: Table<(SessionRef, Slot, RfTg), SubscriptionRef>,
-    by_line: SecondaryMap<SessionRef, [Vec<SubscriptionRef>; 2]>,
+    by_line: SecondaryMap<SessionRef, [Few; 2]>,
 }
 
 impl Subscriptions {
@@ -143,12 +147,7 @@ impl Subscriptions {
         });
         self.by_key.insert((session, slot, rf_tg), subscription).map_err(|_| TooMany)?;
         if let Some(lines) = self.by_line.entry(session).map(|entry| entry.or_default()) {
-            let line = &mut lines[slot.index()];
-            if line.is_empty() {
-                // Most lines have one talkgroup.
-                line.reserve_exact(1);
-            }
-            line.push(subscription);
+            lines[slot.index()].push(subscription);
         }
         if let Some(conference) = self.conferences.get_mut(conference) {
             conference.subscriptions = conference.subscriptions.saturating_add(1);
@@ -191,7 +190,7 @@ impl Subscriptions {
         let record = self.records.remove(subscription)?;
         self.by_key.remove(&(record.session, record.slot, record.rf_tg));
         if let Some(lines) = self.by_line.get_mut(record.session) {
-            lines[record.slot.index()].retain(|&other| other != subscription);
+            lines[record.slot.index()].retain(|other| *other != subscription);
         }
         if let Some(conference) = self.conferences.get_mut(record.conference) {
             conference.subscriptions = conference.subscriptions.saturating_sub(1);

@@ -17,7 +17,8 @@ pub use outside::{Bell, Busy, Figures, Heard, Outside, Reloaded};
 use crate::desk::{Desk, PerfRow};
 use crate::event::{Health, QueueName, Told};
 use crate::limits::{
-    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_GATHER, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK, PAGES_A_TURN,
+    EVENT_BUDGET, EVENTS_TO_HUB, HUB_FEED, HUB_GATHER, HUB_LIMIT, HUB_SLEEP, LOSS_PAUSE, MAX_WORKERS, OUTSIDE_LOOK,
+    PAGES_A_TURN,
 };
 use crate::log::{Level, LogItem, LogSender, wall};
 use crate::picture::{Picture, Place};

@@ -79,6 +79,8 @@ pub enum LogItem {
     Listeners(Vec<(ragchew_core::id::ListenerId, String)>),
     /// Opens the file again, after it was rotated.
     Reopen,
+    /// Nothing: wakes the writer, which looks what else is wanted of it.
+    Look,
 }
 
 /// The sending end. Cheap to clone.

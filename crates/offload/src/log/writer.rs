@@ -29,6 +29,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct LogWriter {
     shared: Arc<Shared>,
+    items: Sender<LogItem>,
     ended: Receiver<()>,
 }
 
@@ -101,12 +102,14 @@ impl LogWriter {
             drop(end);
         })?;
         let sender = LogSender { items, shared: Arc::clone(&shared) };
-        Ok((Self { shared, ended }, sender))
+        Ok((Self { shared, ended, items: sender.items.clone() }, sender))
     }
 
     /// Writes what is still in the queue and ends the thread, or leaves it behind after `patience`.
     pub fn finish(self, patience: Duration) -> Ending {
         self.shared.finish.store(true, Ordering::Release);
+        // A queue without room for it has a writer that is awake.
+        let _ = self.items.try_send(LogItem::Look);
         // The thread drops its end of this channel when it is done.
         let in_time = matches!(self.ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected));
         let [unwritten, lost] = [&self.shared.unwritten, &self.shared.lost].map(|count| count.load(Ordering::Acquire));
@@ -262,6 +265,7 @@ impl Scribe {
             }
             LogItem::Listeners(listeners) => self.names.set_listeners(listeners),
             LogItem::Reopen => self.reopen(),
+            LogItem::Look => {}
         }
     }
 

@@ -281,6 +281,15 @@ impl<'a> DmrdView<'a> {
         self.burst
     }
 
+    /// Sequence number, bits and burst: what is equal in two frames only when one repeats the other.
+    pub fn contents(&self) -> [u8; 2 + BURST_LENGTH] {
+        let mut contents = [0; 2 + BURST_LENGTH];
+        let (head, burst) = contents.split_at_mut(2);
+        head.copy_from_slice(&[self.seq(), self.bits()]);
+        burst.copy_from_slice(self.burst);
+        contents
+    }
+
     /// Bit errors in the burst, 0 if unknown.
     pub const fn ber(&self) -> u8 {
         self.trailer[0]
