@@ -32,9 +32,9 @@ ragchew_core::limits! {
     /// Pause before another look whether a process has ended whose socket is closed.
     REAP_AGAIN: Span = Span::millis(5);
 
-    /// Report events that may wait for the hub: 1 MiB. A full server says so much in half a second; what it leaves out then
-    /// is told again.
-    EVENTS_TO_HUB: usize = 8_192, "events";
+    /// Report events that may wait for the hub: 2 MiB, and about a second of a full server. Below the mark for states there is
+    /// room for the ends of 10,000 sessions at once, which nobody could tell again.
+    EVENTS_TO_HUB: usize = 16_384, "events";
     /// How long `ctl drain` waits for the end of calls when it is not told: longer than a call may last.
     DRAIN_USUALLY: Span = Span::secs(190);
     /// After the core said how many calls are on the air: until the hub's copy has them too.
@@ -49,7 +49,7 @@ ragchew_core::limits! {
     OUTSIDE_LOOK: Span = Span::millis(10);
     /// How long the hub lets events gather before it takes more of them: what a watcher may see late. Waking it for each one
     /// costs more than the event.
-    HUB_GATHER: Span = Span::millis(50);
+    HUB_GATHER: Span = Span::millis(20);
     /// How long the hub sleeps at most: nobody rings for a process that has ended without a word.
     HUB_SLEEP: Span = Span::millis(500);
     /// Between two words about events that were lost on the way to the hub.

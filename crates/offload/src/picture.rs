@@ -15,7 +15,6 @@ use ragchew_core::id::{CallNo, ConferenceTg, RfTg, SessionNo, Slot};
 use ragchew_core::limits::{MAX_SESSIONS, MAX_STREAMS, MAX_SUBSCRIPTIONS};
 use ragchew_core::report::{CallEnd, CallTag, SessionTag, What};
 use ragchew_core::time::{Span, Wall};
-use session::{DESCRIPTION, SOFTWARE};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A call on the air.
@@ -90,14 +89,12 @@ impl Picture {
             }
             What::Software { who, software, package } => {
                 if let Some(session) = self.session_of(who) {
-                    session.words.put(SOFTWARE, &software, &package);
-                    session.has_software = true;
+                    (session.software, session.package, session.has_software) = (software, package, true);
                 }
             }
             What::Described { who, location, description, .. } => {
                 if let Some(session) = self.session_of(who) {
-                    session.words.put(DESCRIPTION, &location, &description);
-                    session.is_described = true;
+                    (session.location, session.description, session.is_described) = (location, description, true);
                 }
             }
             What::Options { who, statics, single, dial, ua_timer, voided } => {

@@ -229,6 +229,7 @@ impl Hub {
     }
 
     fn turn(&mut self) {
+        self.bell.look();
         let now = self.clock.now();
         self.take_events(now);
         self.hear_outside(now);
@@ -248,10 +249,8 @@ impl Hub {
     fn wait(&mut self) {
         let now = self.clock.now();
         let gathers = std::mem::take(&mut self.gathers) && self.stage == Stage::Running;
-        if !gathers {
-            self.bell.sleep();
-        }
-        let pending = !self.ears.events.is_empty() || !self.ears.lines.is_empty();
+        let rang = !gathers && !self.bell.sleep();
+        let pending = rang || !self.ears.events.is_empty() || !self.ears.lines.is_empty();
         let timeout = match self.timeout(now) {
             _ if self.ears.events.len() >= EVENT_BUDGET => Duration::ZERO,
             timeout if gathers => timeout.min(Duration::from_nanos(HUB_GATHER.0)),

@@ -78,29 +78,60 @@ pub struct Figures {
 #[derive(Clone, Debug)]
 pub struct Bell {
     asleep: Arc<AtomicBool>,
+    /// It rang since the hub began to look around.
+    rang: Arc<AtomicBool>,
     waker: Arc<Waker>,
 }
 
 impl Bell {
     pub(crate) fn new(waker: Waker) -> Self {
-        Self { asleep: Arc::default(), waker: Arc::new(waker) }
+        Self { asleep: Arc::default(), rang: Arc::default(), waker: Arc::new(waker) }
     }
 
     /// To be called after something was put where the hub looks.
     pub fn ring(&self) {
+        self.rang.store(true, Ordering::SeqCst);
         if self.asleep.swap(false, Ordering::SeqCst) {
             // A wake-up that fails costs a moment: the hub looks around by itself, too.
             let _ = self.waker.wake();
         }
     }
 
-    /// From here on the hub has to be woken. It looks once more before it sleeps.
-    pub(crate) fn sleep(&self) {
+    /// The hub looks everywhere from here on: what was rung for before, it finds.
+    pub(crate) fn look(&self) {
+        self.rang.store(false, Ordering::SeqCst);
+    }
+
+    /// From here on the hub has to be woken. Whether it may sleep: not when the bell rang since it began to look.
+    pub(crate) fn sleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
+        !self.rang.load(Ordering::SeqCst)
     }
 
     /// It is awake.
     pub(crate) fn awake(&self) {
         self.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Poll, Token};
+
+    #[test]
+    fn a_ring_between_the_last_look_and_the_sleep_is_not_lost() {
+        let poll = Poll::new().unwrap();
+        let bell = Bell::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        bell.look();
+        assert!(bell.sleep(), "nobody rang");
+        bell.awake();
+        bell.look();
+        bell.ring();
+        assert!(!bell.sleep(), "it rang after the look");
+        bell.awake();
+        bell.ring();
+        bell.look();
+        assert!(bell.sleep(), "what was rung for before the look is found by it");
     }
 }

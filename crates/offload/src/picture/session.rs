@@ -7,8 +7,8 @@ use ragchew_core::time::{Span, Wall};
 use smallvec::SmallVec;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// What a session is subscribed to; one needs no memory of its own.
-pub(super) type Few = SmallVec<[Subscription; 1]>;
+/// What a session is subscribed to; one or two need no memory of their own.
+pub(super) type Few = SmallVec<[Subscription; 2]>;
 
 /// A client's session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,14 @@ pub struct Session {
     pub colour_code: u8,
     /// The character in which it says which slots it has; `?` when it says nothing.
     pub slots: u8,
-    /// What it runs, and how it describes itself.
-    pub(super) words: Words,
+    /// What it runs.
+    pub software: Text<40>,
+    /// The package that this is of.
+    pub package: Text<40>,
+    /// Where it says that it is.
+    pub location: Text<20>,
+    /// What it says of itself.
+    pub description: Text<19>,
     /// What its OPTIONS made of it.
     pub options: Option<Options>,
     /// Whether its login was told; until then only a part of its state is known.
@@ -43,47 +49,6 @@ pub struct Session {
     pub(super) told: u32,
     /// By slot and talkgroup.
     pub(super) subscriptions: Few,
-}
-
-/// Texts of a client without their padding, which is most of them: their lengths, then their bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Words(Box<[u8]>);
-
-/// Texts in [`Words`].
-const TEXTS: usize = 4;
-/// Places of software and package.
-pub(super) const SOFTWARE: usize = 0;
-/// Places of location and description.
-pub(super) const DESCRIPTION: usize = 2;
-
-impl Words {
-    fn bytes(&self, at: usize) -> &[u8] {
-        let Some((lengths, texts)) = self.0.split_first_chunk::<TEXTS>() else { return &[] };
-        let before = lengths.iter().take(at).map(|&length| usize::from(length)).sum::<usize>();
-        let length = lengths.get(at).map_or(0, |&length| usize::from(length));
-        texts.get(before..before + length).unwrap_or_default()
-    }
-
-    fn text<const N: usize>(&self, at: usize) -> Text<N> {
-        Text::new(self.bytes(at))
-    }
-
-    /// Replaces the text at `at` and the one behind it.
-    pub(super) fn put<const M: usize, const N: usize>(&mut self, at: usize, first: &Text<M>, second: &Text<N>) {
-        let texts: [&[u8]; TEXTS] = std::array::from_fn(|place| match place {
-            _ if place == at => unpadded(first.as_bytes()),
-            _ if place == at + 1 => unpadded(second.as_bytes()),
-            _ => self.bytes(place),
-        });
-        // The longest text has 40 octets.
-        let lengths = texts.iter().map(|text| text.len() as u8);
-        self.0 = lengths.chain(texts.iter().copied().flatten().copied()).collect();
-    }
-}
-
-fn unpadded(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    bytes.get(..end).unwrap_or_default()
 }
 
 /// What OPTIONS made of a session.
@@ -133,7 +98,10 @@ impl Session {
             tx_hz: 0,
             colour_code: 0,
             slots: b'?',
-            words: Words::default(),
+            software: Text::default(),
+            package: Text::default(),
+            location: Text::default(),
+            description: Text::default(),
             options: None,
             is_connected: false,
             has_software: false,
@@ -141,26 +109,6 @@ impl Session {
             told: 0,
             subscriptions: Few::new(),
         }
-    }
-
-    /// What it runs.
-    pub fn software(&self) -> Text<40> {
-        self.words.text(SOFTWARE)
-    }
-
-    /// The package that this is of.
-    pub fn package(&self) -> Text<40> {
-        self.words.text(SOFTWARE + 1)
-    }
-
-    /// Where it says that it is.
-    pub fn location(&self) -> Text<20> {
-        self.words.text(DESCRIPTION)
-    }
-
-    /// What it says of itself.
-    pub fn description(&self) -> Text<19> {
-        self.words.text(DESCRIPTION + 1)
     }
 
     /// Its subscriptions by slot and talkgroup.
@@ -198,27 +146,8 @@ impl Session {
     /// Forgets what will be told once more, but for what is shown until then; gives up its subscriptions.
     pub(super) fn begin_again(&mut self) -> Few {
         (self.has_software, self.is_described, self.options) = (false, false, None);
-        self.words = Words::default();
+        (self.software, self.package) = Default::default();
+        (self.location, self.description) = Default::default();
         std::mem::take(&mut self.subscriptions)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_pair_of_texts_leaves_the_other_alone_and_keeps_only_its_padding_out() {
-        let mut words = Words::default();
-        let (software, package) = (Text::<40>::new(&[b'x'; 40]), Text::<40>::new(b"MMDVM_HS"));
-        words.put(SOFTWARE, &software, &package);
-        words.put(DESCRIPTION, &Text::<20>::new(b""), &Text::<19>::new(b"a b\0c"));
-        assert_eq!((words.text::<40>(SOFTWARE), words.text::<40>(SOFTWARE + 1)), (software, package));
-        assert_eq!(words.text::<20>(DESCRIPTION), Text::default());
-        assert_eq!(words.text::<19>(DESCRIPTION + 1), Text::new(b"a b\0c"));
-        assert_eq!(words.0.len(), TEXTS + 40 + 8 + 5);
-        words.put(SOFTWARE, &package, &software);
-        assert_eq!((words.text::<40>(SOFTWARE), words.text::<40>(SOFTWARE + 1)), (package, software));
-        assert_eq!(words.text::<19>(DESCRIPTION + 1), Text::new(b"a b\0c"));
     }
 }

@@ -120,10 +120,10 @@ fn tell_session(session: &Session, events: &mut Vec<(Wall, What)>) {
     events.push((since, What::Retold { who }));
     events.push((since, What::Connected { who, remote, callsign, rx_hz, tx_hz, colour_code, slots }));
     if session.has_software {
-        events.push((since, What::Software { who, software: session.software(), package: session.package() }));
+        events.push((since, What::Software { who, software: session.software, package: session.package }));
     }
     if session.is_described {
-        let (location, description) = (session.location(), session.description());
+        let (location, description) = (session.location, session.description);
         events.push((since, What::Described { who, callsign, location, description }));
     }
     if let Some(options) = session.options {
