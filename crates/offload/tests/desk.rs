@@ -344,6 +344,67 @@ fn a_watcher_that_does_not_read_loses_items_and_is_told_how_many() {
 }
 
 #[test]
+fn a_connection_has_one_answer_that_goes_on_and_is_refused_a_second() {
+    let mut shop = Shop::open();
+    let mut client = shop.client();
+    client.send("{\"id\":1,\"command\":\"watch\"}\n");
+    let (to, ..) = shop.requests(1).remove(0);
+    for command in ["{\"id\":2,\"command\":\"watch\"}\n", "{\"id\":2,\"command\":\"logs\",\"follow\":true}\n"] {
+        client.send(command);
+        assert_eq!(answer(&mut shop, &mut client)["error"]["code"], "busy", "{command}");
+    }
+    client.send("{\"id\":3,\"command\":\"status\"}\n");
+    assert_eq!(shop.requests(1).len(), 1, "what ends is taken beside it");
+    shop.ok(to, 1, json!("end"));
+    client.send("{\"id\":4,\"command\":\"watch\"}\n");
+    assert_eq!(shop.requests(1).len(), 1, "one after the other is fine");
+}
+
+#[test]
+fn a_watcher_that_reads_nothing_is_closed_and_one_that_reads_a_little_stays() {
+    let mut shop = Shop::open();
+    let (mut deaf, mut slow) = (shop.client(), shop.client());
+    let [deaf_at, slow_at] = [&mut deaf, &mut slow].map(|client| {
+        client.send("{\"id\":1,\"command\":\"watch\"}\n");
+        shop.requests(1).remove(0).0
+    });
+    shop.now = shop.now + Span::secs(86_400);
+    for to in [deaf_at, slow_at] {
+        while shop.item(to, 1, json!("x".repeat(1_000))) == Delivery::Taken {}
+    }
+    for _ in 0..3 {
+        shop.now = shop.now + Span(CONNECTION_SILENCE.0 - 1);
+        shop.until(|shop| {
+            slow.read();
+            shop.turn();
+            shop.desk.has_room(slow_at)
+        });
+        while shop.item(slow_at, 1, json!("x".repeat(1_000))) == Delivery::Taken {}
+    }
+    assert_eq!((shop.desk.connections(), shop.count("closed_silent")), (1, 1));
+    assert!(shop.desk.is_open(slow_at, 1) && !shop.desk.is_open(deaf_at, 1));
+}
+
+#[test]
+fn an_item_is_made_only_when_there_is_room_for_it() {
+    let mut shop = Shop::open();
+    let mut watcher = shop.client();
+    watcher.send("{\"id\":1,\"command\":\"watch\"}\n");
+    let (to, ..) = shop.requests(1).remove(0);
+    let mut made = 0;
+    let mut last = Delivery::Taken;
+    for _ in 0..20_000 {
+        last = shop.desk.item(shop.now, to, 1, || {
+            made += 1;
+            json!("x".repeat(200))
+        });
+    }
+    assert_eq!(last, Delivery::Missed);
+    assert_eq!(made, 20_000 - shop.count("items_missed"));
+    assert_eq!(shop.desk.item(shop.now, to, 2, || panic!("nobody asked")), Delivery::Gone);
+}
+
+#[test]
 fn answers_that_nobody_reads_close_their_connection_and_no_other() {
     let mut shop = Shop::open();
     let (mut deaf, mut other) = (shop.client(), shop.client());

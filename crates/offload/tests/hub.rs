@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests, too.
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
-use ragchew_core::control::{ControlOutcome, ControlReply, ControlRequest, RequestId};
+use ragchew_core::control::{ControlCommand, ControlOutcome, ControlReply, ControlRequest, RequestId};
 use ragchew_core::id::{ClientId, ListenerId, SessionNo};
 use ragchew_core::report::{Numbered, ReportEvent, SessionEnd, SessionTag, Text, What};
 use ragchew_core::time::Wall;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A packet plane that refuses nothing and tells when it is gone.
+/// A packet plane that refuses nothing, answers everything but a drain, and tells when it is gone.
 struct Plane {
     replies: Vec<ControlReply>,
     alive: Sender<()>,
@@ -31,7 +31,9 @@ struct Plane {
 
 impl Outside for Plane {
     fn control(&mut self, request: ControlRequest) -> Result<(), Busy> {
-        self.replies.push(ControlReply { id: request.id, outcome: ControlOutcome::Kicked(1) });
+        if !matches!(request.command, ControlCommand::LastCalls(_)) {
+            self.replies.push(ControlReply { id: request.id, outcome: ControlOutcome::Kicked(1) });
+        }
         Ok(())
     }
     fn figures(&mut self) -> Result<(), Busy> {
@@ -234,6 +236,21 @@ fn who_does_not_answer_is_named_and_the_others_are_shown() {
     assert_eq!((value["missing"].clone(), answer["ok"]["id"].clone()), (json!(["reactor"]), json!(9)));
     let names: Vec<_> = value["rows"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
     assert_eq!(names, ["hub", "sql"]);
+}
+
+#[test]
+fn a_drain_whose_answer_is_late_goes_on_all_the_same_and_the_log_says_that_it_may() {
+    let server = Server::start("late", Placement::Thread, true);
+    let answer = ask(&server.socket(), &json!({"id": 3, "command": "drain", "within_ms": 1}));
+    assert_eq!(answer["error"]["code"], "timeout", "{answer}");
+    let status = ask(&server.socket(), &json!({"id": 4, "command": "status"}));
+    assert_eq!(status["ok"]["value"]["last_calls"], true, "{status}");
+    server.stopped.recv_timeout(PATIENCE).unwrap();
+    let right = |lines: &str| lines.contains("*CONTROL* drain: not answered, and perhaps done, timeout");
+    let until = Instant::now() + PATIENCE;
+    while !right(&std::fs::read_to_string(server.dir.join("log")).unwrap()) {
+        assert!(Instant::now() < until, "no line of the audit");
+    }
 }
 
 #[test]

@@ -239,6 +239,9 @@ impl Sessions {
 
     /// Gives the tables of a snapshot their keys.
     pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        if self.records.len() > MAX_SESSIONS {
+            return Err(TableFull);
+        }
         self.by_number = self.records.iter().map(|(session, record)| (record.number, session)).collect();
         self.by_client.settle(secrets.table_key(b"sessions"), MAX_SESSIONS)?;
         self.live.settle(secrets.table_key(b"live addresses"), MAX_SESSIONS)

@@ -93,8 +93,13 @@ impl Subscriptions {
         }
     }
 
-    /// Gives the tables of a snapshot their keys.
+    /// Gives the tables of a snapshot their keys; refused when it holds more than could have come about, which a frame would
+    /// be sent to.
     pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
+        let members: usize = self.conferences.values().map(|conference| conference.members.len()).sum();
+        if self.records.len() > MAX_SUBSCRIPTIONS || members > self.records.len() {
+            return Err(TableFull);
+        }
         self.by_tg.settle(secrets.table_key(b"conferences"), MAX_SUBSCRIPTIONS)?;
         self.by_key.settle(secrets.table_key(b"subscriptions"), MAX_SUBSCRIPTIONS)
     }
@@ -260,6 +265,18 @@ mod tests {
     fn members(store: &Subscriptions, tg: u32) -> Vec<(SessionRef, u8, u32)> {
         let conference = store.by_tg.get(&ConferenceTg(tg)).and_then(|&c| store.conference(c));
         conference.map_or(Vec::new(), |c| c.members.iter().map(|m| (m.session, m.slot.number(), m.rf_tg.0)).collect())
+    }
+
+    #[test]
+    fn a_snapshot_with_more_recipients_than_subscriptions_is_refused() {
+        let (mut store, s) = store();
+        store.subscribe(s[0], Slot::Two, RfTg(91), ConferenceTg(91), SubscriptionSource::Static).unwrap();
+        let secrets = Secrets::new(Seed::Key([0; 32]));
+        assert_eq!(store.settle(&secrets), Ok(()));
+        let conference = *store.by_tg.get(&ConferenceTg(91)).unwrap();
+        let members = &mut store.conferences[conference].members;
+        members.push(members[0]);
+        assert_eq!(store.settle(&secrets), Err(TableFull));
     }
 
     #[test]

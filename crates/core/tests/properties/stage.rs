@@ -182,7 +182,7 @@ impl Stage {
             }
             Action::Noise { socket, what } => {
                 let noise =
-                    [vec![], b"XXXXYYYYY".to_vec(), b"DMRD1234567".to_vec(), [b"DMRD".to_vec(), vec![0; 50]].concat()];
+                    [vec![], b"NOISEnoise".to_vec(), b"DMRD1234567".to_vec(), [b"DMRD".to_vec(), vec![0; 50]].concat()];
                 let bytes = noise.get(*what).cloned().unwrap_or_else(|| with_id("RPTL", u32::MAX));
                 self.send(path_of(*what, 2, *socket), bytes)
             }

@@ -50,6 +50,10 @@ impl Change {
     pub fn settle(self, outcome: Result<&str, &Complaint>) -> Audit {
         let outcome = match outcome {
             Ok(done) => done.to_owned(),
+            // Whoever was asked may have done it all the same.
+            Err(complaint) if matches!(&*complaint.code, "timeout" | "worker_gone") => {
+                format!("not answered, and perhaps done, {}: {}", complaint.code, complaint.why)
+            }
             Err(complaint) => format!("refused, {}: {}", complaint.code, complaint.why),
         };
         Audit { uid: self.peer.uid, pid: self.peer.pid, command: self.command, outcome }

@@ -18,7 +18,7 @@ use std::io::{ErrorKind, Read, Write};
 pub struct Peer {
     /// User number.
     pub uid: u32,
-    /// Process number when it connected.
+    /// Process number when it connected; 0 when it cannot be seen from here.
     pub pid: u32,
 }
 
@@ -51,6 +51,8 @@ pub(super) enum Over {
 struct Open {
     /// Items that were left out and not told yet.
     missed: u64,
+    /// Its answer goes on until the other side leaves.
+    lasting: bool,
 }
 
 /// What reading brought.
@@ -73,6 +75,10 @@ pub(super) struct Connection<S> {
     garbage: u32,
     /// When the last request came, or the last one was answered.
     alive: Mono,
+    /// When the other side was last seen to have read everything or some of what waits for it.
+    read_at: Mono,
+    /// It has read since then.
+    reads: bool,
     /// There may be more to read than the last turn took.
     pub(super) unread: bool,
     /// The other side will send no more.
@@ -101,6 +107,8 @@ impl<S: Read + Write> Connection<S> {
             out: VecDeque::new(),
             garbage: 0,
             alive: now,
+            read_at: now,
+            reads: false,
             unread: true,
             ended: false,
             hung_up: false,
@@ -157,6 +165,7 @@ impl<S: Read + Write> Connection<S> {
 
     fn line(&mut self, now: Mono, parsed: Result<Request, Rejected>, taken: &mut Taken) {
         self.alive = now;
+        self.note_reader(now);
         let admitted = parsed.and_then(|request| self.admit(request));
         let rejected = match admitted {
             Ok(request) => {
@@ -195,8 +204,27 @@ impl<S: Read + Write> Connection<S> {
         if self.open.len() >= OPEN_REQUESTS {
             return Err(refuse("busy", format!("{OPEN_REQUESTS} requests have no answer yet; wait for one")));
         }
-        self.open.insert(request.id, Open::default());
+        let lasting = request.command.goes_on();
+        if lasting && self.open.values().any(|open| open.lasting) {
+            return Err(refuse(
+                "busy",
+                "this connection has an answer that goes on already; open another connection for one more".to_owned(),
+            ));
+        }
+        self.open.insert(request.id, Open { missed: 0, lasting });
         Ok(request)
+    }
+
+    /// Sends one of many lines for an open request. It is made only when there is room for it.
+    pub(super) fn item(&mut self, now: Mono, id: u64, value: impl FnOnce() -> serde_json::Value) -> Delivery {
+        let full = self.out.len() > ITEMS_WAITING;
+        let Some(open) = self.open.get_mut(&id).filter(|_| self.over.is_none()) else { return Delivery::Gone };
+        if full || open.missed > 0 {
+            open.missed += 1;
+            self.counts.missed += 1;
+            return Delivery::Missed;
+        }
+        self.answer(now, &Response::Item { id, value: value() })
     }
 
     /// Sends a line for an open request; one that is no item closes it.
@@ -220,6 +248,7 @@ impl<S: Read + Write> Connection<S> {
             self.open.remove(&id);
             self.alive = now;
         }
+        self.note_reader(now);
         self.put(line);
         self.flush();
         if self.over.is_some() { Delivery::Gone } else { Delivery::Taken }
@@ -248,7 +277,10 @@ impl<S: Read + Write> Connection<S> {
     fn write_out(&mut self) {
         while !self.out.is_empty() && self.over.is_none() {
             match self.stream.write(self.out.as_slices().0) {
-                Ok(n) if n > 0 => drop(self.out.drain(..n)),
+                Ok(n) if n > 0 => {
+                    self.out.drain(..n);
+                    self.reads = true;
+                }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Ok(_) | Err(_) => self.over = Some(Over::Left),
@@ -283,13 +315,24 @@ impl<S: Read + Write> Connection<S> {
         self.out.push_back(b'\n');
     }
 
-    /// When it will have been silent for too long.
+    /// Notes whether the other side reads what is there for it.
+    fn note_reader(&mut self, now: Mono) {
+        if std::mem::take(&mut self.reads) || self.out.is_empty() {
+            self.read_at = now;
+        }
+    }
+
+    /// When it will have been silent for too long: it asks nothing and waits for nothing, or reads nothing of what it waits
+    /// for.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.open.is_empty().then(|| self.alive + CONNECTION_SILENCE)
+        let asks_nothing = self.open.is_empty().then(|| self.alive + CONNECTION_SILENCE);
+        let reads_nothing = (!self.out.is_empty()).then(|| self.read_at + CONNECTION_SILENCE);
+        [asks_nothing, reads_nothing].into_iter().flatten().min()
     }
 
     /// Closes it when it has been silent for too long.
     pub(super) fn step(&mut self, now: Mono) {
+        self.note_reader(now);
         if self.deadline().is_some_and(|at| at <= now) {
             self.over.get_or_insert(Over::Silent);
         }

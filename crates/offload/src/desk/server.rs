@@ -8,6 +8,7 @@ use super::protocol::{Complaint, Request, Response};
 use crate::limits::{ACCEPT_AGAIN, ACCEPT_BUDGET, AUDITS_WAITING, CONNECTIONS};
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use ragchew_core::Mono;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -149,6 +150,20 @@ impl Desk {
         delivery
     }
 
+    /// Sends one of many lines of an answer, made only when there is room for it.
+    pub fn item(
+        &mut self,
+        now: Mono,
+        to: ConnectionRef,
+        id: u64,
+        value: impl FnOnce() -> serde_json::Value,
+    ) -> Delivery {
+        let Some(connection) = self.connection(to) else { return Delivery::Gone };
+        let delivery = connection.item(now, id, value);
+        self.settle(to.place);
+        delivery
+    }
+
     /// Whether the reader is quick enough to be told more of what goes on without end.
     pub fn has_room(&mut self, to: ConnectionRef) -> bool {
         self.connection(to).is_some_and(|connection| connection.has_room())
@@ -228,7 +243,7 @@ impl Desk {
                 Ok((stream, _)) => self.admit(now, stream),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
-                // The poll tells of a connection once: what there is no room for now has to be asked for again.
+                // The poll tells of a connection once: what found no room has to be asked for again.
                 Err(_) => {
                     self.accept_at = Some(now + ACCEPT_AGAIN);
                     return;
@@ -250,15 +265,15 @@ impl Desk {
             }
             return;
         };
-        let (Ok(credentials), Some((registry, first))) = (rustix::net::sockopt::socket_peercred(&stream), &self.poll)
-        else {
+        // A process that this one cannot see, as from outside a container, has the number 0.
+        let (Ok(credentials), Some((registry, first))) = (getsockopt(&stream, PeerCredentials), &self.poll) else {
             return;
         };
         let token = Token(first.0 + 1 + place);
         if registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).is_err() {
             return;
         }
-        let peer = Peer { uid: credentials.uid.as_raw(), pid: credentials.pid.as_raw_nonzero().get().unsigned_abs() };
+        let peer = Peer { uid: credentials.uid(), pid: credentials.pid().unsigned_abs() };
         if let Some(seat) = self.seats.get_mut(place) {
             *seat = Some((self.number, Connection::new(stream, peer, now)));
         }

@@ -358,10 +358,17 @@ impl Office {
             }
             return;
         }
-        if let Gathered::Drain { until, done: Some((ControlOutcome::LastCalls { calls }, _)) } = &settled.collected {
-            let from = if *calls == 0 { around.now } else { around.now + DRAIN_SETTLES };
-            self.draining = Some(Draining { until: *until, from });
-            self.known.last_calls = true;
+        if let Gathered::Drain { until, done } = &settled.collected {
+            let from = match done {
+                Some((ControlOutcome::LastCalls { calls: 0 }, _)) => Some(around.now),
+                // An answer that is late changes nothing of what the core was told: no new call begins from here on.
+                Some((ControlOutcome::LastCalls { .. }, _)) | None => Some(around.now + DRAIN_SETTLES),
+                Some(_) => None,
+            };
+            if let Some(from) = from {
+                self.draining = Some(Draining { until: *until, from });
+                self.known.last_calls = true;
+            }
         }
         let value = gather::value(settled, around);
         self.answer(around, asker, change, value);

@@ -103,7 +103,7 @@ impl Host {
         }
     }
 
-    /// Whether it should get no more events for now, because what it was sent has not left yet.
+    /// Whether it gets no more events until what it was sent has left.
     pub(crate) fn is_full(&self) -> bool {
         match &self.link {
             Link::Stream { writer, open, .. } => !*open || writer.waiting() >= LINK_FULL,

@@ -10,6 +10,7 @@ use crate::log::wall;
 use crate::picture::{Picture, Place};
 use ragchew_core::Mono;
 use ragchew_core::report::What;
+use std::cell::LazyCell;
 use std::collections::VecDeque;
 
 /// Everybody who wants more.
@@ -47,7 +48,7 @@ impl Streams {
     pub(super) fn show_log(&mut self, now: Mono, desk: &mut Desk, asker: Asker, lines: u32, follow: bool) {
         let skip = self.tail.len().saturating_sub(lines as usize);
         for line in self.tail.iter().skip(skip) {
-            desk.answer(now, asker.to, &item(asker.id, &LogLine { line: line.clone() }));
+            desk.item(now, asker.to, asker.id, || value_of(line));
         }
         if follow {
             self.followers.push((asker.to, asker.id));
@@ -67,8 +68,7 @@ impl Streams {
     /// A line of the log.
     pub(super) fn line(&mut self, now: Mono, desk: Option<&mut Desk>, line: String) {
         if let (Some(desk), false) = (desk, self.followers.is_empty()) {
-            let shown = LogLine { line: line.clone() };
-            self.followers.retain(|&(to, id)| is_there(desk.answer(now, to, &item(id, &shown))));
+            self.followers.retain(|&(to, id)| is_there(desk.item(now, to, id, || value_of(&line))));
         }
         if self.tail.len() >= MOST_LOG_LINES as usize {
             self.tail.pop_front();
@@ -82,11 +82,8 @@ impl Streams {
         if self.watchers.is_empty() {
             return;
         }
-        let value = envelope(told, &boot.id, boot.server_id);
-        self.watchers.retain(|watcher| {
-            let response = Response::Item { id: watcher.id, value: value.clone() };
-            is_there(desk.answer(now, watcher.to, &response))
-        });
+        let value = LazyCell::new(|| envelope(told, &boot.id, boot.server_id));
+        self.watchers.retain(|watcher| is_there(desk.item(now, watcher.to, watcher.id, || value.clone())));
     }
 
     /// Goes on with what there was before for those who have room for it.
@@ -102,13 +99,12 @@ impl Streams {
             page.events.into_iter().all(|(at, what)| {
                 let retold = !matches!(what, What::ResyncBegan { .. } | What::ResyncEnded { .. });
                 let told = Told { seq: last, at, retold, what: Subject::Core(what) };
-                let value = envelope(&told, &boot.id, boot.server_id);
-                is_there(desk.answer(now, watcher.to, &Response::Item { id: watcher.id, value }))
+                is_there(desk.item(now, watcher.to, watcher.id, || envelope(&told, &boot.id, boot.server_id)))
             })
         });
     }
 }
 
-fn item(id: u64, line: &LogLine) -> Response {
-    Response::Item { id, value: serde_json::to_value(line).unwrap_or_default() }
+fn value_of(line: &str) -> serde_json::Value {
+    serde_json::to_value(LogLine { line: line.to_owned() }).unwrap_or_default()
 }
