@@ -47,7 +47,8 @@ impl Model {
 
     fn unlink(&mut self, client: u32, slot: Option<usize>, rf: Option<u32>) -> ControlOutcome {
         let sessions = self.sessions_of(client, None);
-        if sessions.is_empty() {
+        // In mid-login nobody is logged in.
+        if !sessions.iter().any(|&session| self.s(session).running) {
             return ControlOutcome::Refused(ControlRefusal::NoSuchClient);
         }
         let mut dropped = 0;
