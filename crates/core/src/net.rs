@@ -1,7 +1,7 @@
 //! Where a datagram came from and where an answer goes, as plain data. Owns no socket. Source: design §2 rule 6.
 
-use core::net::{IpAddr, SocketAddr};
-use serde::{Deserialize, Serialize};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Number of a bound UDP socket, given by the shell and stable for the socket's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +32,7 @@ pub struct Path {
     /// Our address.
     pub local: LocalIp,
     /// The other end; never a v4-mapped IPv6 address (the shell makes those canonical).
+    #[serde(with = "endpoint")]
     pub remote: SocketAddr,
 }
 
@@ -39,6 +40,51 @@ impl Path {
     /// Whether `other` is the same endpoint on the same socket of ours, whatever address of ours it used.
     pub fn same_endpoint(&self, other: &Self) -> bool {
         self.socket == other.socket && self.remote == other.remote
+    }
+}
+
+/// An address and a port in the fewest bytes, with the scope (interface index) that a link-local IPv6 address is nobody's
+/// without. The flow label of IPv6 is left out: it belongs to a datagram, not to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) enum Endpoint {
+    V4([u8; 4], u16),
+    V6([u8; 16], u16, u32),
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(v4) => Self::V4(v4.ip().octets(), v4.port()),
+            SocketAddr::V6(v6) => Self::V6(v6.ip().octets(), v6.port(), v6.scope_id()),
+        }
+    }
+}
+
+impl From<Endpoint> for SocketAddr {
+    fn from(endpoint: Endpoint) -> Self {
+        match endpoint {
+            Endpoint::V4(octets, port) => (Ipv4Addr::from(octets), port).into(),
+            Endpoint::V6(octets, port, scope) => SocketAddrV6::new(Ipv6Addr::from(octets), port, 0, scope).into(),
+        }
+    }
+}
+
+/// [`SocketAddr`] for serde: text for people, [`Endpoint`] elsewhere. Serde's own binary form forgets the scope.
+pub(crate) mod endpoint {
+    use super::{Deserialize, Deserializer, Endpoint, Serialize, Serializer, SocketAddr};
+
+    pub(crate) fn serialize<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => address.serialize(serializer),
+            false => Endpoint::from(*address).serialize(serializer),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+        match deserializer.is_human_readable() {
+            true => SocketAddr::deserialize(deserializer),
+            false => Endpoint::deserialize(deserializer).map(SocketAddr::from),
+        }
     }
 }
 
@@ -66,6 +112,18 @@ impl From<IpAddr> for SourcePrefix {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_a_link_keeps_its_interface_in_bytes_and_in_text() {
+        for text in ["[fe80::1%3]:62031", "[fe80::1%4]:62031", "[2001:db8::1]:1", "192.0.2.1:65535"] {
+            let path = Path { socket: SocketId(7), local: LocalIp::Unknown, remote: text.parse().unwrap() };
+            let bytes = postcard::to_allocvec(&path).unwrap();
+            assert_eq!(postcard::from_bytes(&bytes), Ok(path), "{text}");
+            let json = serde_json::to_string(&path).unwrap();
+            assert!(json.contains(&format!("{text:?}")), "{json}");
+            assert_eq!(serde_json::from_str::<Path>(&json).unwrap(), path);
+        }
+    }
 
     #[test]
     fn one_ipv6_network_counts_as_one_source_and_two_ipv4_hosts_as_two() {

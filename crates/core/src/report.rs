@@ -7,6 +7,7 @@ mod text;
 pub use text::Text;
 
 use crate::id::{CallNo, ClientId, ConferenceTg, ListenerId, RadioId, RfTg, SessionNo, Slot, StreamId};
+use crate::net::endpoint;
 use crate::refusal::Refusal;
 use crate::time::{Span, Wall};
 use core::net::SocketAddr;
@@ -174,14 +175,30 @@ pub enum CallEnd {
 #[allow(missing_docs)] // The fields are named by their types.
 pub enum What {
     /// A client asked for a challenge and got it.
-    LoginStarted { listener: ListenerId, client: ClientId, remote: SocketAddr },
+    LoginStarted {
+        listener: ListenerId,
+        client: ClientId,
+        #[serde(with = "endpoint")]
+        remote: SocketAddr,
+    },
     /// A login was refused.
-    LoginRefused { listener: ListenerId, client: ClientId, remote: SocketAddr, why: Refusal },
+    LoginRefused {
+        listener: ListenerId,
+        client: ClientId,
+        #[serde(with = "endpoint")]
+        remote: SocketAddr,
+        why: Refusal,
+    },
     /// The passphrase was right.
-    Authenticated { who: SessionTag, remote: SocketAddr },
+    Authenticated {
+        who: SessionTag,
+        #[serde(with = "endpoint")]
+        remote: SocketAddr,
+    },
     /// The login is complete.
     Connected {
         who: SessionTag,
+        #[serde(with = "endpoint")]
         remote: SocketAddr,
         callsign: Text<8>,
         rx_hz: u32,
@@ -208,9 +225,20 @@ pub enum What {
     /// OPTIONS were refused whole.
     OptionsRefused { who: SessionTag, why: Refusal },
     /// A session ended.
-    Disconnected { who: SessionTag, remote: SocketAddr, cause: SessionEnd },
+    Disconnected {
+        who: SessionTag,
+        #[serde(with = "endpoint")]
+        remote: SocketAddr,
+        cause: SessionEnd,
+    },
     /// A client is now at another address; the old one was told.
-    Moved { who: SessionTag, from: SocketAddr, to: SocketAddr },
+    Moved {
+        who: SessionTag,
+        #[serde(with = "endpoint")]
+        from: SocketAddr,
+        #[serde(with = "endpoint")]
+        to: SocketAddr,
+    },
     /// A subscription began, a paused one came back, or one has another source now.
     Subscribed { who: SessionTag, slot: Slot, rf_tg: RfTg, conference: ConferenceTg, source: SubscriptionSource },
     /// A subscription ended or paused. Those of a session that ends go with it and are not told one by one.

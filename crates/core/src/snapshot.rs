@@ -18,7 +18,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Number of the form; one more whenever a type that is carried changes.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 
 const MAGIC: [u8; 8] = *b"rgc-snap";
 const HEAD: usize = MAGIC.len() + 2 + 8 + DIGEST;

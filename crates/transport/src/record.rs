@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 
 /// Number of the form of our custom blocks and options; one more whenever it changes.
-pub const FORMAT: u16 = 2;
+pub const FORMAT: u16 = 3;
 
 /// What our own blocks say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use crate::access::said::Said;
 use crate::access::settings::Settings;
 use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
-use crate::net::Path;
+use crate::net::{Endpoint, Path};
 use crate::rate::Bucket;
 use crate::refs::SessionRef;
 use crate::report::SessionTag;
@@ -107,7 +107,7 @@ pub(crate) struct Sessions {
     by_number: BTreeMap<SessionNo, SessionRef>,
     by_client: Table<(ListenerId, ClientId), SessionRef>,
     /// How many sessions run at an address, and the newest of them: no MSTNAK may go there.
-    live: Table<SocketAddr, (u32, SessionRef)>,
+    live: Table<Endpoint, (u32, SessionRef)>,
     /// Sessions by listener number.
     per_listener: Vec<u32>,
     running: usize,
@@ -139,12 +139,12 @@ impl Sessions {
 
     /// Whether a session runs at `remote`.
     pub(crate) fn is_live(&self, remote: &SocketAddr) -> bool {
-        self.live.get(remote).is_some()
+        self.live.get(&Endpoint::from(*remote)).is_some()
     }
 
     /// The newest session that runs at `remote`.
     pub(crate) fn at(&self, remote: &SocketAddr) -> Option<SessionRef> {
-        self.live.get(remote).map(|&(_, newest)| newest)
+        self.live.get(&Endpoint::from(*remote)).map(|&(_, newest)| newest)
     }
 
     /// Sessions of `listener`, those that are not yet running included.
@@ -192,7 +192,7 @@ impl Sessions {
         }
         (record.state, record.since) = (LoginState::Running, now);
         self.running = self.running.saturating_add(1);
-        let remote = record.path.remote;
+        let remote = Endpoint::from(record.path.remote);
         match self.live.get_mut(&remote) {
             Some((count, newest)) => (*count, *newest) = (count.saturating_add(1), session),
             // Never full: it holds at most one entry per session.
@@ -209,7 +209,7 @@ impl Sessions {
         }
         if record.state == LoginState::Running {
             self.running = self.running.saturating_sub(1);
-            let remote = record.path.remote;
+            let remote = Endpoint::from(record.path.remote);
             let left = self.live.get_mut(&remote).map_or(0, |(count, _)| {
                 *count = count.saturating_sub(1);
                 *count
@@ -313,7 +313,7 @@ mod tests {
         let mut sessions = Sessions::new(&Secrets::new(Seed::Key([0; 32])));
         let first = sessions.insert(session(1)).unwrap();
         sessions.set_running(first, Wall(0));
-        let remote = session(1).path.remote;
+        let remote = Endpoint::from(session(1).path.remote);
         *sessions.live.get_mut(&remote).unwrap() = (u32::MAX, first);
         (sessions.running, sessions.per_listener[0]) = (usize::MAX, u32::MAX);
         let second = sessions.insert(session(2)).unwrap();

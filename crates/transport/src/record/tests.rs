@@ -71,7 +71,10 @@ impl Studio {
     }
 
     fn hear(&mut self, n: u32, bytes: &[u8]) {
-        let path = Self::path(n);
+        self.hear_from(Self::path(n), bytes);
+    }
+
+    fn hear_from(&mut self, path: Path, bytes: &[u8]) {
         self.core.handle(self.now, Input::Datagram { path, bytes }, &mut self.effects);
         if let Some((tape, _)) = &mut self.tape {
             tape.came(self.now, &path, bytes, self.core.witness());
@@ -97,7 +100,11 @@ impl Studio {
     }
 
     fn ask(&mut self, n: u32, bytes: &[u8]) -> Vec<u8> {
-        self.hear(n, bytes);
+        self.ask_from(Self::path(n), bytes)
+    }
+
+    fn ask_from(&mut self, path: Path, bytes: &[u8]) -> Vec<u8> {
+        self.hear_from(path, bytes);
         self.carry_out()
     }
 
@@ -119,14 +126,18 @@ impl Studio {
     }
 
     fn log_in(&mut self, n: u32, passphrase: &[u8]) {
+        self.log_in_from(Self::path(n), n, passphrase);
+    }
+
+    fn log_in_from(&mut self, path: Path, n: u32, passphrase: &[u8]) {
         let id = ClientId(2_341_000 + n).to_bytes();
-        let challenge = self.ask(n, &[b"RPTL", &id[..]].concat());
+        let challenge = self.ask_from(path, &[b"RPTL", &id[..]].concat());
         let salt = challenge[6..10].try_into().unwrap();
-        self.ask(n, &[b"RPTK", &id[..], &login_hash(salt, passphrase)].concat());
+        self.ask_from(path, &[b"RPTK", &id[..], &login_hash(salt, passphrase)].concat());
         let mut described = vec![b' '; 302];
         described[..8].copy_from_slice(&[b"RPTC", &id[..]].concat());
         described[97] = b'3';
-        self.ask(n, &described);
+        self.ask_from(path, &described);
     }
 
     /// Frames of a call of client 1 on TG 91 of slot 2.
@@ -255,6 +266,25 @@ fn a_recording_begun_in_mid_call_replays_byte_for_byte_without_a_passphrase() {
     assert!(played.inputs > 30 && played.compared > 30, "{played:?}");
     assert_eq!((played.program.as_str(), played.running), ("ragchew test", 0));
     assert!(played.length > Span::secs(6));
+}
+
+#[test]
+fn two_clients_at_one_address_on_two_links_stay_two_in_a_snapshot_and_in_a_replay() {
+    let mut studio = Studio::new();
+    let on_link = |scope| Path { remote: format!("[fe80::1%{scope}]:50000").parse().unwrap(), ..Studio::path(2) };
+    let session = |n: u32| ClientId(2_341_000 + n).to_bytes();
+    let closing = |n: u32| [b"RPTCL", &session(n)[..]].concat();
+    let ping = |n: u32| [b"RPTPING", &session(n)[..]].concat();
+    studio.log_in_from(on_link(3), 1, PASSPHRASE);
+    studio.begin();
+    studio.log_in_from(on_link(4), 2, PASSPHRASE);
+    // The first ends, and is a stranger then: no session runs at its address, so it is told.
+    assert_eq!(studio.ask_from(on_link(3), &closing(1)), [0; 0]);
+    studio.pass(Span::secs(6));
+    assert_eq!(studio.ask_from(on_link(3), &ping(1)), [b"MSTNAK", &session(1)[..]].concat());
+    assert_eq!(studio.ask_from(on_link(4), &ping(2)), [b"MSTPONG", &session(2)[..]].concat());
+    let played = play(studio.finish().as_slice(), None);
+    assert_eq!((played.outcome, played.running), (Outcome::Equal, 1));
 }
 
 #[test]
