@@ -6,7 +6,7 @@ pub mod args;
 mod check;
 pub mod config;
 mod ctl;
-mod decode;
+pub mod decode;
 pub mod demo;
 mod file;
 mod hotspot;

@@ -41,7 +41,7 @@ pub(crate) fn config_yaml(data: &[u8]) {
 }
 
 /// Whether either half of the planted passphrase stands in `text`: a fuzzer copies it to places where anything is shown.
-fn holds_planted(text: &str) -> bool {
+pub(crate) fn holds_planted(text: &str) -> bool {
     let (first, second) = PLANTED.split_at(PLANTED.len() / 2);
     text.contains(first) || text.contains(second)
 }

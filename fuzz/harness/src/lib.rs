@@ -4,10 +4,14 @@
 
 mod burst;
 pub mod core;
+mod decode;
+mod desk;
 mod files;
 mod hbp;
 pub mod input;
+mod links;
 mod messages;
+mod recording;
 pub mod seeds;
 mod text;
 
@@ -15,9 +19,10 @@ mod text;
 pub type Body = fn(&[u8]);
 
 /// Every target by its name, which is also that of its file in `fuzz_targets` and its folder in `corpus`.
-pub const TARGETS: [(&str, Body); 11] = [
+pub const TARGETS: [(&str, Body); 17] = [
     ("hbp_client", hbp::client),
     ("hbp_server", hbp::server),
+    ("links", links::links),
     ("dmrd", hbp::dmrd),
     ("rptc", hbp::rptc),
     ("options", text::options),
@@ -26,6 +31,11 @@ pub const TARGETS: [(&str, Body); 11] = [
     ("talker_alias", burst::talker_alias),
     ("config_yaml", files::config_yaml),
     ("capture", files::capture),
+    ("decode", decode::decode),
+    ("command", desk::command),
+    ("worker", desk::worker),
+    ("snapshot", core::snapshot),
+    ("recording", recording::recording),
     ("core", core::any_script),
 ];
 
@@ -39,5 +49,8 @@ pub fn run(target: &str, data: &[u8]) {
     body(data);
 }
 
+pub use crate::core::revives;
 pub use files::PLANTED;
+pub use links::kind as kind_of_link;
 pub use messages::{CLIENT_KINDS, kind_of_client, kind_of_server};
+pub use recording::played;

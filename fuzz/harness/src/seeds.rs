@@ -3,7 +3,9 @@
 
 use crate::core::{Call, Control, Frame, Header, Login, Step, encode};
 use ragchew_core::dmr::{Burst, burst};
+use ragchew_transport::capture::{Capture, Datagram};
 use serde_json::Value;
+use std::path::Path;
 
 /// One file of a corpus.
 #[derive(Clone, Debug)]
@@ -58,9 +60,9 @@ pub fn homes(kind: &str) -> &'static [&'static str] {
         "rptk-hash" => &["hbp_client"],
         "hbp-fields" => &["rptc"],
         "dmrd" | "dmrd-negative" => &["dmrd"],
-        // What belongs to other protocols is a stranger's noise to this one.
+        // What servers say among each other is a stranger's noise to this protocol.
         "obp-v1" | "fbp-v5" | "fbp-v5-negative" | "fbp-v4" | "fbp-v4-trap" | "fbp-v3" | "fbp-v2" | "fbp-negative"
-        | "bridge-control" => &["hbp_client"],
+        | "bridge-control" => &["links", "hbp_client"],
         "sample-burst" | "fulllc" | "emblc" | "emblc-trap" | "emb" | "slottype" | "csbk" | "datahdr" | "trellis34"
         | "bptc19696" | "shortlc" | "lc-rewrite" | "lc-rewrite-trap" => &["dmr_burst"],
         "talker-alias" => &["talker_alias"],
@@ -130,6 +132,11 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(crate::core::valid_messages().map(|(name, bytes)| Seed { target: "hbp_client", name, bytes }));
     seeds.extend(texts());
     seeds.extend(captures());
+    seeds.extend(tales());
+    seeds.extend(words_of_processes());
+    let of = |target| move |(name, bytes)| Seed { target, name, bytes };
+    seeds.extend(crate::core::snapshots(&scripts()).into_iter().map(of("snapshot")));
+    seeds.extend(crate::recording::seeds().into_iter().map(of("recording")));
     seeds.extend(scripts().into_iter().map(|(name, bytes)| Seed { target: "core", name: name.to_owned(), bytes }));
     seeds
 }
@@ -166,6 +173,58 @@ fn texts() -> impl Iterator<Item = Seed> {
     ];
     let files = files.into_iter().enumerate().map(move |(n, text)| seed("config_yaml", n, text));
     options.chain(acls).chain(files)
+}
+
+/// Conversations for the target that tells them: real ones, and every vector that is a datagram, from a client to a server.
+fn tales() -> Vec<Seed> {
+    let seed = |name: String, bytes| Seed { target: "decode", name, bytes };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
+    let files = std::fs::read_dir(folder).expect("the captures are there").map(|file| file.expect("a file").path());
+    let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "pcap")).collect();
+    files.sort();
+    let real = files.iter().enumerate().map(|(n, file)| {
+        let capture = Capture::open(file).expect("a capture");
+        let first = capture.datagrams[0].source;
+        let who = |datagram: &Datagram| if datagram.source == first { 0x10 } else { 0x01 };
+        let bytes = crate::decode::seed(n as u8, capture.datagrams.iter().map(|one| (who(one), &one.payload[..])));
+        seed(format!("real.{}", file.file_stem().expect("a name").to_string_lossy()), bytes)
+    });
+    let datagrams: Vec<_> = vectors()
+        .into_iter()
+        .filter(|vector| homes(&vector.kind).iter().any(|home| ["hbp_client", "links", "dmrd"].contains(home)))
+        .collect();
+    let all = (0..8).map(|asked| {
+        seed(format!("vectors.{asked}"), crate::decode::seed(asked, datagrams.iter().map(|one| (0x10, &one.bytes[..]))))
+    });
+    real.chain(all).collect()
+}
+
+/// What operators and workers say.
+fn words_of_processes() -> Vec<Seed> {
+    let commands = [
+        r#""status""#,
+        r#""sessions","limit":3,"after":7,"client":2341001"#,
+        r#""talkgroups","limit":1,"after":91"#,
+        r#""worker","worker":"sql","action":"restart""#,
+        r#""records","talkgroup":91,"last_heard":true,"source":null,"limit":1"#,
+        r#""logs","lines":3,"follow":true"#,
+        r#""kick","client":2341001,"listener":"hotspots""#,
+        r#""unlink","client":2341001,"slot":2,"talkgroup":91"#,
+        r#""reload","dry_run":true"#,
+        r#""drain","wait_s":5"#,
+        r#""dance""#,
+    ];
+    let line = |command: &&str| format!("{{\"id\":1,\"command\":{command}}}\n");
+    let piece = |size: u8, text: &str| [&[size], text.as_bytes()].concat();
+    let whole: String = commands.iter().map(line).collect();
+    let broken =
+        "no\n[1]\n{}\n{\"id\":1}\n{\"id\":-1,\"command\":\"stop\"}\n{\"id\":2,\"within_ms\":1,\"command\":\"calls\"}";
+    let mut seeds = vec![("all", piece(255, &whole)), ("pieces", piece(7, &whole)), ("broken", piece(30, broken))];
+    for (name, bytes) in crate::desk::conversations() {
+        seeds.push((name, bytes));
+    }
+    let target = |name: &str| if name.starts_with("to_") { "worker" } else { "command" };
+    seeds.into_iter().map(|(name, bytes)| Seed { target: target(name), name: name.to_owned(), bytes }).collect()
 }
 
 /// A capture of every format and link layer with a datagram each.

@@ -4,7 +4,10 @@
 use ragchew_core::refusal::Refusal;
 use ragchew_core::wire::hbp::{ClientMessage, ServerMessage};
 use ragchew_fuzz_harness::seeds::{self, Seed};
-use ragchew_fuzz_harness::{CLIENT_KINDS, PLANTED, TARGETS, core, kind_of_client, kind_of_server, run};
+use ragchew_fuzz_harness::{
+    CLIENT_KINDS, PLANTED, TARGETS, core, kind_of_client, kind_of_link, kind_of_server, played, revives, run,
+};
+use ragchew_transport::record::{Fault, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,6 +96,34 @@ fn every_kind_of_message_is_parsed_by_the_corpora_of_the_parsers() {
     for kind in ["RPTACK", "MSTNAK", "MSTPONG", "MSTCL", "RPTSBKN"] {
         assert!(kinds.contains(&kind), "{kind}");
     }
+}
+
+#[test]
+fn every_kind_of_message_between_servers_is_parsed_by_the_corpus_of_links() {
+    let files = files("links");
+    let kinds: BTreeSet<_> = files.values().filter_map(|file| kind_of_link(file)).collect();
+    let all = ["OpenBridge", "FBP 5", "FBP 4", "FBP 2 or 3", "BCKA", "BCSQ", "BCST", "BCVE", "BCTO"];
+    assert_eq!(kinds, all.into_iter().collect());
+}
+
+#[test]
+fn every_committed_state_and_configuration_becomes_a_core() {
+    let dead: Vec<_> = files("snapshot").into_iter().filter(|(_, file)| !revives(file)).map(|(name, _)| name).collect();
+    let made = |name: &&String| !name.starts_with("found.");
+    assert_eq!(dead.iter().filter(made).count(), 0, "{dead:?}: RAGCHEW_WRITE_SEEDS=1 writes them in today's form");
+}
+
+#[test]
+fn recordings_of_the_harness_replay_as_those_of_the_server_do() {
+    let outcome = |name: &str| played(&files("recording")[name]).outcome;
+    for name in ["equal.quiet", "equal.usual", "equal.asked", "raw"] {
+        assert_eq!(outcome(name), Outcome::Equal, "{name}");
+    }
+    let fault = |name| match outcome(name) {
+        Outcome::Stopped(stop) => stop.fault,
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!((fault("cut"), fault("gap")), (Fault::Malformed, Fault::AfterEnd));
 }
 
 #[test]

@@ -109,17 +109,23 @@ pub(crate) fn run(args: &DecodeArgs) -> ExitCode {
             return ExitCode::from(UNREADABLE);
         }
     };
-    let lens = Lens::new(args);
-    let story = Story::open(&capture, &lens);
     let stdout = io::stdout();
     let colour = crate::wants_colour(&stdout);
     let mut out = io::BufWriter::new(stdout.lock());
     // Nobody is left to tell when standard output is closed.
-    let _ = if args.json {
-        text::json_lines(&mut out, &file, &story)
-    } else {
-        text::write(&mut out, &file, &story, colour)
-    };
-    let _ = out.flush();
+    let _ = tell(&capture, &file, args, colour, &mut out).and_then(|()| out.flush());
     ExitCode::from(if capture.broken.is_some() { UNREADABLE } else { READ })
+}
+
+/// Writes what `args` ask to know of `capture`, which was read from `file`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn tell(capture: &Capture, file: &str, args: &DecodeArgs, colour: bool, out: &mut impl Write) -> io::Result<()> {
+    let lens = Lens::new(args);
+    let story = Story::open(capture, &lens);
+    match args.json {
+        true => text::json_lines(out, file, &story),
+        false => text::write(out, file, &story, colour),
+    }
 }

@@ -7,14 +7,14 @@ use serde_json::Value;
 
 /// Cuts lines. What is longer than [`LINE_BYTES`] is thrown away up to its end and told as one line that is too long.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub struct Lines {
     held: Vec<u8>,
     too_long: bool,
 }
 
 /// A line, or what there was instead of one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// Without its line break.
     Whole(Vec<u8>),
     /// Longer than a line may be.
@@ -26,7 +26,7 @@ const IDLE_BYTES: usize = 4 * 1_024;
 
 impl Lines {
     /// The next line that `bytes` complete; takes from them what it has used.
-    pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<Line> {
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Line> {
         let Some(at) = bytes.iter().position(|&byte| byte == b'\n') else {
             self.hold(bytes);
             *bytes = &[];
@@ -56,15 +56,15 @@ impl Lines {
 
 /// A line that is no request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Rejected {
+pub struct Rejected {
     /// Of the request, when the line has one.
-    pub(super) id: Option<u64>,
+    pub id: Option<u64>,
     /// Why.
-    pub(super) complaint: Complaint,
+    pub complaint: Complaint,
     /// It was no request at all, rather than one that cannot be served.
-    pub(super) garbage: bool,
+    pub garbage: bool,
     /// The command, when it is one that changes something.
-    pub(super) change: Option<&'static str>,
+    pub change: Option<&'static str>,
 }
 
 impl Rejected {
@@ -73,7 +73,7 @@ impl Rejected {
     }
 
     /// Of [`Line::TooLong`].
-    pub(super) fn too_long() -> Self {
+    pub fn too_long() -> Self {
         Self::garbage("line_too_long", &format!("a request has at most {LINE_BYTES} bytes"))
     }
 }
@@ -101,7 +101,10 @@ const COMMANDS: [(&str, &[&str]); 17] = [
 const RECORD_QUERY: [&str; 6] = ["client", "talkgroup", "source", "last_heard", "limit", "after"];
 
 /// Reads a line.
-pub(super) fn parse(line: &[u8]) -> Result<Request, Rejected> {
+///
+/// # Errors
+/// [`Rejected`], with what was wrong and what is to be done.
+pub fn parse(line: &[u8]) -> Result<Request, Rejected> {
     let value: Value = serde_json::from_slice(line)
         .map_err(|e| Rejected::garbage("not_json", &format!("a request is one JSON object on one line: {e}")))?;
     let Value::Object(fields) = &value else {

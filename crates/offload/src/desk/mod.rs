@@ -26,6 +26,7 @@ pub use answers::{
 pub use audit::{Audit, Change};
 pub use clerk::{Errand, Facts, Served, outcome, serve};
 pub use connection::{Delivery, Peer};
+pub use line::{Line, Lines, Rejected, parse};
 pub use pending::{Asker, Pending, Settled, Ticket};
 pub use protocol::{Command, Complaint, Request, Response, WorkerAction};
 pub use server::{ConnectionRef, Desk, TOKENS};

@@ -38,7 +38,7 @@ pub(crate) const OPTIONS: [&str; 12] = [
     "TS2=9,9990,1-99,x;DIAL=4000;LANG=xx",
 ];
 
-pub(super) fn id(client: u8) -> u32 {
+pub(crate) fn id(client: u8) -> u32 {
     IDS[usize::from(client) % IDS.len()]
 }
 
@@ -52,7 +52,7 @@ pub(super) fn passphrase(id: u32) -> &'static [u8] {
 
 /// The way from one of sixteen addresses to one of four sockets, of which the last belongs to no listener. The top bit
 /// of the address chooses the address of ours that is used.
-pub(super) fn path(address: u8, socket: u8) -> Path {
+pub(crate) fn path(address: u8, socket: u8) -> Path {
     let n = address % 16;
     let ours = 1 + (address >> 7);
     let (remote, local) = match n {
@@ -75,7 +75,7 @@ pub(super) fn stranger(n: u8) -> Path {
 }
 
 /// One of the configurations, under one of the policies.
-pub(super) fn config(variant: u8, policy: u8) -> Config {
+pub(crate) fn config(variant: u8, policy: u8) -> Config {
     let mut first = listener(1, "hotspots", &[0, 1]);
     let mut second = listener(2, "other", &[2]);
     second.max_clients = 3;
@@ -158,7 +158,7 @@ pub(super) fn description(id: u32) -> Vec<u8> {
 pub(crate) const KINDS: u8 = 24;
 
 /// A valid message of a client by number of its kind: every one that a client can send.
-pub(super) fn valid(kind: u8, id: u32, salt: [u8; 4]) -> Vec<u8> {
+pub(crate) fn valid(kind: u8, id: u32, salt: [u8; 4]) -> Vec<u8> {
     let alias = [0x23, 0x89, 0xe9, 0, 0xae, b'M', b'0', b'A', b'B', b'C', b' '];
     match kind % KINDS {
         0 => message("RPTL", id, b""),
@@ -189,7 +189,7 @@ pub(super) fn valid(kind: u8, id: u32, salt: [u8; 4]) -> Vec<u8> {
 }
 
 /// A burst of a call, coded as its bits octet says.
-pub(super) fn dmrd(id: u32, bits: u8, tg: u32, stream: u32, seq: u8, source: u32, length: usize) -> Vec<u8> {
+pub(crate) fn dmrd(id: u32, bits: u8, tg: u32, stream: u32, seq: u8, source: u32, length: usize) -> Vec<u8> {
     let lc = LinkControl::group(RfTg(tg), RadioId(source));
     let coding = FullLcCoding::new(lc);
     let burst = match FrameKind::from_bits(bits) {

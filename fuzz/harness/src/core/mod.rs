@@ -4,14 +4,17 @@
 mod clients;
 mod oracle;
 mod script;
+mod snapshot;
 mod world;
 
 pub use script::{Call, Control, Frame, Header, Login, Step, encode};
 pub use world::Reached;
 
-pub(crate) use clients::{KINDS, OPTIONS};
+pub(crate) use clients::{KINDS, OPTIONS, config, dmrd, id, path, valid};
+pub(crate) use script::Script;
+pub use snapshot::revives;
+pub(crate) use snapshot::{seeds as snapshots, snapshot, state, wrapped};
 
-use script::Script;
 use std::hash::{DefaultHasher, Hasher};
 use world::World;
 

@@ -186,7 +186,9 @@ impl Oracle {
                     let own = asked.client().0 == client && path.same_endpoint(&one.path);
                     let line = asked.slot() == slot || !self.own_other_slot;
                     // Keying up may take away, in single mode, the talkgroup that was being heard: that call is heard to end.
-                    let ends = frame.kind() == FrameKind::Terminator && frame.stream() != asked.stream();
+                    // It may bear the same stream number.
+                    let call = |frame: DmrdView<'_>| (frame.stream(), frame.source(), frame.destination_raw());
+                    let ends = frame.kind() == FrameKind::Terminator && call(frame) != call(asked);
                     assert!(!(own && line) || ends, "voice back to the line, or the client, that it came from");
                 }
             }

@@ -167,6 +167,11 @@ impl World {
         self.reached.inputs < MOST_INPUTS
     }
 
+    /// The core as it is now.
+    pub(super) fn into_core(self) -> Core {
+        self.core
+    }
+
     /// Everybody falls silent. First what belongs to somebody goes, then the last timer.
     pub(super) fn finish(mut self) -> (Reached, DefaultHasher) {
         if self.draining {

@@ -1,0 +1,92 @@
+//! Target of `ragchew decode`: datagrams between a few addresses, told in every detail, as text and as JSON. It may not
+//! panic, write what a terminal would obey, or show a passphrase; and it says no more than the capture justifies.
+//! Source: design 6, 9; `docs/decode.md`.
+
+use crate::files::{PLANTED, holds_planted};
+use crate::input::Bytes;
+use clap::Parser;
+use ragchew_cli::decode::{DecodeArgs, tell};
+use ragchew_core::time::Wall;
+use ragchew_transport::capture::{Capture, Datagram};
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::LazyLock;
+
+const BEGAN: u64 = 1_700_000_000_000_000_000;
+/// Octets of a datagram at most.
+const LONGEST: usize = 600;
+/// Octets that are told of a capture at most: so many of it, and so many of each datagram with its details.
+const LONGEST_TALE: [usize; 2] = [16_384, 8_192];
+
+/// What may be asked.
+static ASKED: LazyLock<Vec<DecodeArgs>> = LazyLock::new(|| {
+    let words: [&[&str]; 8] = [
+        &[],
+        &["--messages"],
+        &["--calls"],
+        &["--positions", "--passphrase", PLANTED],
+        &["--json"],
+        &["--json", "--messages", "--passphrase", PLANTED, "--passphrase", "passw0rd"],
+        &["--json", "--calls", "--port", "62031"],
+        &["--json", "--positions", "--messages"],
+    ];
+    words.iter().map(|words| DecodeArgs::parse_from(["decode", "x.pcap"].iter().chain(*words))).collect()
+});
+
+/// The first octet says what is asked; then datagrams, each with an octet for who speaks to whom, one for the time that
+/// passed, two for its length, and its bytes.
+pub(crate) fn decode(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let which = usize::from(bytes.byte()) % ASKED.len();
+    let capture = capture(&mut bytes);
+    let mut out = Vec::new();
+    tell(&capture, "x.pcap", &ASKED[which], false, &mut out).expect("memory takes everything");
+    let told = String::from_utf8(out).expect("what is told is text");
+    let [base, each] = LONGEST_TALE;
+    assert!(told.len() <= base + each * capture.datagrams.len(), "{} octets", told.len());
+    if let Some(bad) = told.chars().find(|&c| c.is_control() && c != '\n') {
+        panic!("{bad:?} would reach a terminal");
+    }
+    let said = capture.datagrams.iter().any(|datagram| holds_planted(&String::from_utf8_lossy(&datagram.payload)));
+    assert!(said || !holds_planted(&told), "the passphrase is shown");
+    if which >= 4 {
+        for line in told.lines() {
+            let object: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
+            assert!(object.is_object(), "{line}");
+        }
+    }
+}
+
+/// Four hosts; the last is on IPv6.
+fn host(number: u8) -> SocketAddr {
+    match number % 4 {
+        3 => (Ipv6Addr::LOCALHOST, 62_031).into(),
+        n => ([10, 0, 0, n], 62_031).into(),
+    }
+}
+
+fn capture(bytes: &mut Bytes<'_>) -> Capture {
+    let (mut capture, mut at) = (Capture::default(), BEGAN);
+    while !bytes.is_empty() {
+        let (who, passed) = (bytes.byte(), bytes.byte());
+        at = match passed {
+            0xff => at - 1_000_000_000,
+            0x80.. => at + u64::from(passed & 0x7f) * 1_000_000_000,
+            _ => at + u64::from(passed) * 10_000_000,
+        };
+        let length = usize::from(bytes.short()).min(LONGEST);
+        let payload = bytes.take(length).into();
+        capture.datagrams.push(Datagram { at: Wall(at), source: host(who), destination: host(who >> 4), payload });
+    }
+    capture
+}
+
+/// A seed of datagrams 60 ms apart: who speaks to whom, and what.
+pub(crate) fn seed<'a>(asked: u8, datagrams: impl IntoIterator<Item = (u8, &'a [u8])>) -> Vec<u8> {
+    let mut seed = vec![asked];
+    for (who, payload) in datagrams {
+        seed.extend([who, 6]);
+        seed.extend((payload.len() as u16).to_be_bytes());
+        seed.extend(payload);
+    }
+    seed
+}
