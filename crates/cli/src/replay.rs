@@ -126,7 +126,8 @@ fn attempt(config: Option<&Path>, args: &ReplayArgs) -> Result<Outcome, (Verdict
         None => None,
     };
     let passphrase = passphrase(args).map_err(usage)?;
-    let capture = Capture::open(&args.capture).map_err(|error| (Verdict::Unreadable, format!("{named}: {error}")))?;
+    let capture =
+        Capture::open_for_replay(&args.capture).map_err(|error| (Verdict::Unreadable, format!("{named}: {error}")))?;
     let nothing = |why: &dyn std::fmt::Display| match &capture.broken {
         Some(broken) if capture.datagrams.is_empty() => (Verdict::Unreadable, format!("{named}: {broken}")),
         Some(broken) => (Verdict::Unreadable, format!("{named}: {broken}; and before it: {why}")),

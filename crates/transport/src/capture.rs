@@ -64,9 +64,9 @@ pub enum Fault {
     Malformed(String),
     /// There are more than [`MOST_DATAGRAMS`].
     TooMany,
-    /// The clock steps forward by more than [`LONGEST_PAUSE`].
+    /// The clock steps forward by more than [`LONGEST_PAUSE`], and the capture is to be replayed.
     Pause,
-    /// The clock goes on for more than [`LONGEST_CAPTURE`] in all.
+    /// The clock goes on for more than [`LONGEST_CAPTURE`] in all, and the capture is to be replayed.
     TooLate,
     /// The system could not read the file.
     Unreadable(String),
@@ -86,8 +86,8 @@ impl fmt::Display for Fault {
             Self::TooLong(length) => write!(f, "{length} bytes, and at most {LONGEST_RECORD} are read"),
             Self::Malformed(why) => f.write_str(why),
             Self::TooMany => write!(f, "more than {MOST_DATAGRAMS} datagrams"),
-            Self::Pause => f.write_str("a pause of more than 24 hours before it"),
-            Self::TooLate => f.write_str("more than 7 days after the first"),
+            Self::Pause => f.write_str("a pause of more than 24 hours before it, which no replay lives through"),
+            Self::TooLate => f.write_str("more than 7 days after the first, which no replay lives through"),
             Self::Unreadable(why) => f.write_str(why),
         }
     }
@@ -115,16 +115,34 @@ impl Capture {
         File::open(path).map(|file| Self::read(BufReader::new(file)))
     }
 
-    /// Reads record by record until the end or a break.
+    /// The same for a replay, which lives through the time between datagrams: too much of it is a break.
+    ///
+    /// # Errors
+    /// Those of opening the file.
+    pub fn open_for_replay(path: &Path) -> io::Result<Self> {
+        File::open(path).map(|file| Self::read_for_replay(BufReader::new(file)))
+    }
+
+    /// Reads record by record until the end or a break. The clock may leap: that of a machine without a battery does so
+    /// when it hears the time.
     pub fn read(input: impl Read) -> Self {
+        Self::collect(input, |_| Ok(()))
+    }
+
+    /// The same for a replay, see [`Capture::open_for_replay`].
+    pub fn read_for_replay(input: impl Read) -> Self {
+        let mut pace = Pace::default();
+        Self::collect(input, |at| pace.step(at))
+    }
+
+    fn collect(input: impl Read, step: impl FnMut(Wall) -> Result<(), Fault>) -> Self {
         let mut capture = Self::default();
-        capture.broken = capture.fill(input).err();
+        capture.broken = capture.fill(input, step).err();
         capture
     }
 
-    fn fill(&mut self, input: impl Read) -> Result<(), Break> {
+    fn fill(&mut self, input: impl Read, mut step: impl FnMut(Wall) -> Result<(), Fault>) -> Result<(), Break> {
         let mut records = Records::open(input)?;
-        let mut passed = Span(0);
         loop {
             let (record, offset) = records.position();
             let broken = |fault| Break { record, offset, fault };
@@ -140,15 +158,7 @@ impl Capture {
             match link::datagram(packet) {
                 Ok(_) if self.datagrams.len() >= MOST_DATAGRAMS => return Err(broken(Fault::TooMany)),
                 Ok(datagram) => {
-                    let before = self.datagrams.last().map_or(datagram.at, |last| last.at);
-                    let pause = Span(datagram.at.0.saturating_sub(before.0));
-                    if pause > LONGEST_PAUSE {
-                        return Err(broken(Fault::Pause));
-                    }
-                    passed = Span(passed.0.saturating_add(pause.0));
-                    if passed > LONGEST_CAPTURE {
-                        return Err(broken(Fault::TooLate));
-                    }
+                    step(datagram.at).map_err(broken)?;
                     self.datagrams.push(datagram);
                 }
                 Err(Skip::Foreign) => self.skipped.foreign += 1,
@@ -156,5 +166,23 @@ impl Capture {
                 Err(Skip::Cut) => self.skipped.cut += 1,
             }
         }
+    }
+}
+
+/// The time that a replay lives through.
+#[derive(Default)]
+struct Pace {
+    last: Option<Wall>,
+    passed: Span,
+}
+
+impl Pace {
+    fn step(&mut self, at: Wall) -> Result<(), Fault> {
+        let pause = Span(at.0.saturating_sub(self.last.replace(at).unwrap_or(at).0));
+        if pause > LONGEST_PAUSE {
+            return Err(Fault::Pause);
+        }
+        self.passed = Span(self.passed.0.saturating_add(pause.0));
+        if self.passed > LONGEST_CAPTURE { Err(Fault::TooLate) } else { Ok(()) }
     }
 }

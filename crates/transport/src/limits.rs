@@ -71,9 +71,10 @@ ragchew_core::limits! {
     /// Datagrams that are read from one file; what follows is a break. A busy server of 1,000 clients sends so many in
     /// about ten minutes, and they are held in memory.
     MOST_DATAGRAMS: usize = 1 << 22, "datagrams";
-    /// A longer step of the clock between two datagrams is a break: every deadline in it would have to be worked off.
+    /// A longer step of the clock between two datagrams ends the replay of a capture: every deadline in it would have to
+    /// be worked off.
     LONGEST_PAUSE: Span = Span::secs(24 * 3_600);
-    /// A capture that goes on for longer is cut off here, for the same reason: many pauses cost what one costs.
+    /// The replay of a capture that goes on for longer ends here, for the same reason: many pauses cost what one costs.
     LONGEST_CAPTURE: Span = Span::secs(7 * 24 * 3_600);
     /// How long the clock runs on after the last datagram of the capture.
     AFTERMATH: Span = Span::secs(10);

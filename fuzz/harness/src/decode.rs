@@ -69,7 +69,10 @@ fn capture(bytes: &mut Bytes<'_>) -> Capture {
     while !bytes.is_empty() {
         let (who, passed) = (bytes.byte(), bytes.byte());
         at = match passed {
-            0xff => at - 1_000_000_000,
+            0xff => at.saturating_sub(1_000_000_000),
+            // The clock hears the time, or loses it.
+            0xfe => at.saturating_add(100 * 86_400_000_000_000),
+            0xfd => BEGAN / 1_000,
             0x80.. => at + u64::from(passed & 0x7f) * 1_000_000_000,
             _ => at + u64::from(passed) * 10_000_000,
         };
