@@ -150,6 +150,29 @@ fn the_core_depends_on_nothing_that_could_do_io() {
     );
 }
 
+/// Versions of a package in a lock file.
+fn locked(lock: &str, package: &str) -> BTreeSet<String> {
+    let version = |entry: &str| {
+        let mut lines = entry.lines();
+        let named = lines.next()? == format!("name = {package:?}");
+        named.then(|| lines.next().and_then(|line| line.strip_prefix("version = ")).unwrap_or_default().to_owned())
+    };
+    lock.split("[[package]]\n").filter_map(version).collect()
+}
+
+#[test]
+fn fuzzers_and_benches_build_the_core_from_the_same_versions_as_the_server() {
+    let lock = |folder: &str| fs::read_to_string(root().join(folder).join("Cargo.lock")).unwrap();
+    let server = lock("");
+    for package in dependencies("core") {
+        let versions = locked(&server, &package);
+        assert!(!versions.is_empty(), "{package} is locked");
+        for folder in ["fuzz", "benches"] {
+            assert_eq!(locked(&lock(folder), &package), versions, "{package} in {folder}/Cargo.lock");
+        }
+    }
+}
+
 #[test]
 fn the_core_names_no_clock_socket_thread_file_environment_log_random_source_or_iterated_hash_map() {
     let mut findings = Vec::new();
