@@ -7,7 +7,7 @@ use crate::load::{Load, Paced};
 use crate::table::Table;
 use ragchew_benches::plan::Plan;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
@@ -163,23 +163,53 @@ pub fn latency(binary: &Path, effort: Effort, table: &mut Table) {
     table.at_most("added p99, median of pairs", median(added), 500.0, "us");
 }
 
-/// Idle memory, memory per client, and how long it takes that all log in at once.
+/// Bytes that a server may have, without clients and for each of them.
+const ALLOWED: [f64; 2] = [12e6, 1_500.0];
+
+/// Memory without clients and with them, and how long it takes that all log in at once.
 pub fn memory(binary: &Path, effort: Effort, table: &mut Table) {
-    let server = Program::server(binary);
-    let (idle, resident) = server.memory_at_rest();
-    table.at_most("idle memory, proportional share", idle as f64 / 1024.0, 12.0, "MiB");
-    table.note("  resident", resident as f64 / 1024.0, "MiB");
-    let plan = Plan { groups: effort.clients / 10, receivers: 9 };
-    let mut load = Load::new(plan);
-    let before = server.cpu();
-    let (took, repeated) = load.log_in(server.address, effort.clients);
-    table.note(&format!("login storm, {} clients at once", plan.clients()), took.as_secs_f64() * 1e3, "ms");
-    table.note("  datagrams repeated", repeated as f64, "");
-    table.note("  CPU per login", (server.cpu() - before) as f64 / 1e3 / plan.clients() as f64, "us");
-    let (full, _) = server.memory_at_rest();
-    let per_client = (full.saturating_sub(idle)) as f64 * 1024.0 / plan.clients() as f64;
-    table.at_most("memory per connected client", per_client, 1_536.0, "bytes");
-    table.note("  clients alive after it", load.ping(server.address) as f64, "");
+    let [full, half] = [effort.clients, effort.clients / 2].map(|clients| {
+        let server = Program::server(binary);
+        let (idle, resident) = server.memory_at_rest();
+        let plan = Plan { groups: clients / 10, receivers: 9 };
+        let mut load = Load::new(plan);
+        let before = server.cpu();
+        let (took, repeated) = load.log_in(server.address, clients);
+        let cpu = (server.cpu() - before) as f64 / 1e3 / plan.clients() as f64;
+        let bytes = server.memory_at_rest().0 as f64 * 1024.0;
+        let alive = load.ping(server.address);
+        Crowd { clients: plan.clients(), idle: idle as f64 * 1024.0, resident, bytes, took, repeated, cpu, alive }
+    });
+    let [base, each] = ALLOWED;
+    table.at_most("idle memory, proportional share", full.idle / 1e6, base / 1e6, "MB");
+    table.note("  resident", full.resident as f64 * 1024.0 / 1e6, "MB");
+    for crowd in [&half, &full] {
+        let clients = crowd.clients;
+        table.note(&format!("login storm, {clients} clients at once"), crowd.took.as_secs_f64() * 1e3, "ms");
+        table.note("  datagrams repeated", crowd.repeated as f64, "");
+        table.note("  CPU per login", crowd.cpu, "us");
+        let allowed = base + each * clients as f64;
+        table.at_most(&format!("memory with {clients} clients"), crowd.bytes / 1e6, allowed / 1e6, "MB");
+        table.note("  grown from idle, per client", (crowd.bytes - crowd.idle) / clients as f64, "bytes");
+        table.note("  clients alive after it", crowd.alive as f64, "");
+    }
+    // What grows once, such as queues that a storm fills, is in both.
+    let more = (full.bytes - half.bytes) / (full.clients - half.clients) as f64;
+    table.at_most("memory of each client of the second half", more, each, "bytes");
+}
+
+/// A server with many clients.
+struct Crowd {
+    clients: usize,
+    /// Bytes before they came, and after.
+    idle: f64,
+    bytes: f64,
+    /// KiB before they came.
+    resident: u64,
+    took: Duration,
+    repeated: usize,
+    cpu: f64,
+    alive: usize,
 }
 
 /// Calls while strangers flood, at half the rate that the forwarder drains.
