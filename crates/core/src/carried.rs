@@ -1,5 +1,9 @@
 //! How pieces of state travel in a snapshot where serde alone would not do: long arrays, the heap of deadlines, the rows of
-//! buckets. Owns forms, not state; every length that comes in is checked. Source: design §2 (snapshot).
+//! buckets, lists that are counted. Owns forms, not state; every length that comes in is checked. Source: design §2 (snapshot).
+
+mod at_most;
+
+pub(crate) use at_most::at_most;
 
 use crate::rate::{Rows, WAYS};
 use crate::table::TableKey;

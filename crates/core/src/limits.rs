@@ -88,6 +88,8 @@ limits! {
     RECENT_FRAMES: usize = 64, "frames";
     /// Streams remembered in all, live ones included; the one that ended first goes.
     MAX_STREAMS: usize = 65_536, "streams";
+    /// Calls in all: one on each slot of each session. With the places of former ones, more are not read from a snapshot.
+    MAX_CALLS: usize = 2 * MAX_SESSIONS, "calls";
     /// New streams that one slot of a client may begin: a burst, then one per second. Kerchunking is legal, flooding the
     /// stream memory is not.
     STREAM_STARTS: Rate = Rate::new(8, Span::secs(1));

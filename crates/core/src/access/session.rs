@@ -4,6 +4,7 @@
 use crate::access::options::Options;
 use crate::access::said::Said;
 use crate::access::settings::Settings;
+use crate::carried::at_most;
 use crate::id::{ClientId, ListenerId, SessionNo};
 use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
 use crate::net::{Endpoint, Path};
@@ -101,6 +102,7 @@ impl AccessSession {
 /// All sessions.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sessions {
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_SESSIONS + 1 }>")]
     records: SlotMap<SessionRef, AccessSession>,
     /// In the order of their logins.
     #[serde(skip)]

@@ -16,8 +16,10 @@ pub(crate) mod station;
 pub(crate) mod subscription;
 
 use crate::access::settings::Settings;
+use crate::carried::at_most;
 use crate::config::Policy;
 use crate::id::{CallNo, Slot};
+use crate::limits::{MAX_CALLS, MAX_SESSIONS};
 use crate::net::Path;
 use crate::refs::{CallRef, SessionRef};
 use crate::report::CallEnd;
@@ -37,8 +39,10 @@ use subscription::Subscriptions;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Routing {
     policy: Policy,
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_SESSIONS + 1 }>")]
     stations: Stations,
     subscriptions: Subscriptions,
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_CALLS + 1 }>")]
     calls: SlotMap<CallRef, Call>,
     memory: StreamMemory,
     echoes: Echoes,

@@ -2,8 +2,9 @@
 //! the recipient list of each conference; never asks whence a subscription came when it routes. This is the one place
 //! where a talkgroup on RF becomes a conference. Source, `behaviour.md` 1.2 to 1.6.
 
+use crate::carried::at_most;
 use crate::id::{ConferenceTg, RfTg, Slot};
-use crate::limits::MAX_SUBSCRIPTIONS;
+use crate::limits::{MAX_CALLS, MAX_SESSIONS, MAX_SUBSCRIPTIONS};
 use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
 use crate::seed::Secrets;
@@ -75,10 +76,14 @@ type Few = SmallVec<[SubscriptionRef; 2]>;
 /// All subscriptions and conferences.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Subscriptions {
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_SUBSCRIPTIONS + 1 }>")]
     records: SlotMap<SubscriptionRef, Subscription>,
+    /// Each has a subscription or a call.
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_SUBSCRIPTIONS + MAX_CALLS + 1 }>")]
     conferences: SlotMap<ConferenceRef, Conference>,
     by_tg: Table<ConferenceTg, ConferenceRef>,
     by_key: Table<(SessionRef, Slot, RfTg), SubscriptionRef>,
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_SESSIONS + 1 }>")]
     by_line: SecondaryMap<SessionRef, [Few; 2]>,
 }
 

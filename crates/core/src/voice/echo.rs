@@ -2,6 +2,7 @@
 //! the pace at which it was spoken. Owns the recordings; who may speak, and when a line is free, is decided in routing.
 //! Source: `behaviour.md` 7.9, S-213, S-214.
 
+use crate::carried::at_most;
 use crate::dmr::{ColourCode, LinkControl, terminator_burst};
 use crate::effects::FRAME_LEN;
 use crate::id::{ClientId, RadioId, RfTg, Slot, StreamId};
@@ -60,6 +61,7 @@ pub(crate) struct Echo {
 /// All echoes; at most [`MAX_ECHOES`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Echoes {
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_ECHOES + 1 }>")]
     echoes: SlotMap<EchoRef, Echo>,
     /// Buffers of former recordings, for the next ones.
     #[serde(skip)]

@@ -8,7 +8,7 @@ use blake2::digest::consts::U16;
 use blake2::{Blake2s, Digest};
 use ragchew_core::config::MappedAlias;
 use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRequest, Cursor, RequestId};
-use ragchew_core::{Core, Effects, Input, Now, Snapshot, Span};
+use ragchew_core::{Core, Effects, Input, Now, Snapshot, SnapshotError, Span};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Bytes before the state: magic, form, length, digest.
@@ -196,4 +196,24 @@ fn no_extreme_value_in_a_snapshot_makes_the_core_panic() {
     }
     assert!(fell.is_empty(), "{} fell: {fell:?}", fell.len());
     assert!(went_on > 500 && refused > 500, "{went_on} went on, {refused} were refused");
+}
+
+#[test]
+fn a_state_with_more_places_than_there_can_be_is_refused() {
+    // A vacant place is two bytes here, and a whole record in memory.
+    const PLACES: [u8; 3] = [0xa0, 0xac, 0x4f];
+    let vacant = [&PLACES[..], &[0; 2 * 1_300_000]].concat();
+    let snapshot = World::new().core.snapshot();
+    let state = &snapshot.as_bytes()[HEAD..];
+    // Where nobody is, each map has the one place that is never used.
+    let empty: Vec<_> = (0..state.len()).filter(|&at| state[at..].starts_with(&[1, 0, 0])).collect();
+    assert!(
+        empty.len() >= 7,
+        "sessions, stations, subscriptions and their lines, conferences, calls, echoes: {empty:?}"
+    );
+    for at in empty {
+        let changed = [&state[..at], &vacant, &state[at + 3..]].concat();
+        let restored = Core::restore(&forged(&changed, &snapshot), seed(), Some(&usual_config()));
+        assert_eq!(restored.err(), Some(SnapshotError::Content), "octet {at}");
+    }
 }
