@@ -8,6 +8,7 @@ use super::protocol::{Complaint, Request, Response};
 use crate::desk::answers::Missed;
 use crate::limits::{
     CONNECTION_SILENCE, CONNECTION_WAITING, GARBAGE_LINES, ITEMS_AGAIN, ITEMS_WAITING, OPEN_REQUESTS, READ_BUDGET,
+    WRITE_PIECE,
 };
 use ragchew_core::Mono;
 use std::collections::{BTreeMap, VecDeque};
@@ -276,7 +277,8 @@ impl<S: Read + Write> Connection<S> {
 
     fn write_out(&mut self) {
         while !self.out.is_empty() && self.over.is_none() {
-            match self.stream.write(self.out.as_slices().0) {
+            let front = self.out.as_slices().0;
+            match self.stream.write(front.get(..WRITE_PIECE).unwrap_or(front)) {
                 Ok(n) if n > 0 => {
                     self.out.drain(..n);
                     self.reads = true;
@@ -322,8 +324,8 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// When it will have been silent for too long: it asks nothing and waits for nothing, or reads nothing of what it waits
-    /// for.
+    /// When it will have been silent for too long: it asks nothing and waits for nothing, or reads no [`WRITE_PIECE`] of what
+    /// it waits for.
     pub(super) fn deadline(&self) -> Option<Mono> {
         let asks_nothing = self.open.is_empty().then(|| self.alive + CONNECTION_SILENCE);
         let reads_nothing = (!self.out.is_empty()).then(|| self.read_at + CONNECTION_SILENCE);
@@ -332,6 +334,8 @@ impl<S: Read + Write> Connection<S> {
 
     /// Closes it when it has been silent for too long.
     pub(super) fn step(&mut self, now: Mono) {
+        // The system tells that there is room only when there is much; a slow reader has made a little.
+        self.flush();
         self.note_reader(now);
         if self.deadline().is_some_and(|at| at <= now) {
             self.over.get_or_insert(Over::Silent);
