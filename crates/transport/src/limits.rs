@@ -76,6 +76,10 @@ ragchew_core::limits! {
     LONGEST_PAUSE: Span = Span::secs(24 * 3_600);
     /// The replay of a capture that goes on for longer ends here, for the same reason: many pauses cost what one costs.
     LONGEST_CAPTURE: Span = Span::secs(7 * 24 * 3_600);
+    /// Requests of a captured client that may wait for their answers; the oldest then goes unanswered.
+    CAPTURED_REQUESTS: usize = 64, "requests";
+    /// Characters of the name of the program that made a recording, as far as they are shown.
+    PROGRAM_NAME: usize = 80, "characters";
     /// How long the clock runs on after the last datagram of the capture.
     AFTERMATH: Span = Span::secs(10);
 }

@@ -11,6 +11,7 @@ use ragchew_core::id::{ClientId, RadioId, Slot, StreamId};
 use ragchew_core::time::{Span, Wall};
 use ragchew_core::wire::hbp::{Dmrd, FrameKind};
 use ragchew_transport::capture::{Capture, Datagram, Fault, LONGEST_CAPTURE, LONGEST_PAUSE, LONGEST_RECORD};
+use ragchew_transport::limits::CAPTURED_REQUESTS;
 use ragchew_transport::replay::{
     Difference, FarEnd, Frames, Login, REVIEW, Replay, SceneError, Setup, default_config, first_difference, replay,
 };
@@ -461,6 +462,26 @@ fn a_capture_that_goes_on_for_days_is_cut_off_and_leaves_no_pongs_of_the_far_end
     let far_end = play("", &read).unwrap().far_end;
     assert!(far_end.running);
     assert_eq!(far_end.sent.len(), 3);
+}
+
+#[test]
+fn of_many_requests_at_once_only_the_last_64_wait_for_an_answer() {
+    let unasked = |requests: usize| {
+        let mut capture = capture("hblink3_dmrgateway");
+        let login = capture.datagrams.iter().position(|one| one.payload.starts_with(b"RPTC")).unwrap();
+        let (client, id) = (capture.datagrams[login].clone(), &capture.datagrams[login].payload.clone()[4..8]);
+        let said = |up: bool, payload: Vec<u8>| {
+            let (from, to) = (client.source, client.destination);
+            let (source, destination) = if up { (from, to) } else { (to, from) };
+            Datagram { at: capture.datagrams.last().unwrap().at, source, destination, payload: payload.into() }
+        };
+        let pings = vec![said(true, [b"RPTPING", id].concat()); requests];
+        let pongs = vec![said(false, [b"MSTPONG", id].concat()); requests];
+        capture.datagrams.extend(pings.into_iter().chain(pongs));
+        let differences = play("", &capture).unwrap().differences;
+        differences.iter().filter(|difference| difference.to_string().contains("unasked")).count()
+    };
+    assert_eq!((unasked(CAPTURED_REQUESTS), unasked(CAPTURED_REQUESTS + 3)), (0, 3));
 }
 
 #[test]

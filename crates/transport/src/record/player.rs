@@ -3,7 +3,7 @@
 
 use super::reader::{Block, Fault, Reader, Stop};
 use super::{FORMAT, Mark, Note};
-use crate::limits::{MOST_CARRIED, MOST_UNCOMPARED};
+use crate::limits::{MOST_CARRIED, MOST_UNCOMPARED, PROGRAM_NAME};
 use blake2::{Blake2s256, Digest};
 use etherparse::{SlicedPacket, TransportSlice};
 use ragchew_core::effects::FRAME_LEN;
@@ -185,12 +185,14 @@ impl Player<'_> {
     fn note(&mut self, record: u64, note: Note) -> Next {
         let now = |mono, wall| Now { mono: Mono(mono), wall: Wall(wall) };
         match note {
-            Note::Begin { format, program, .. } if format != FORMAT => Next::Fault(Fault::Format(format, program)),
+            Note::Begin { format, program, .. } if format != FORMAT => {
+                Next::Fault(Fault::Format(format, shown(&program)))
+            }
             Note::Begin { program, snapshot_bytes, mono, wall, .. } => {
                 if self.core.is_some() || !self.program.is_empty() {
                     return Next::Fault(Fault::Malformed);
                 }
-                (self.program, self.began) = (program, now(mono, wall));
+                (self.program, self.began) = (shown(&program), now(mono, wall));
                 self.carry(Carried::Snapshot(snapshot_bytes))
             }
             Note::Part { bytes } => self.part(record, &bytes),
@@ -368,6 +370,11 @@ fn answer_again(config: &Config, path: &Path, witness: &Witness, bytes: &mut [u8
 
 fn client_of(bytes: &[u8]) -> Option<ClientId> {
     bytes.get(4..)?.first_chunk().copied().map(ClientId::from_bytes)
+}
+
+/// The name of a program as people may see it: whoever made the recording chose it.
+fn shown(program: &str) -> String {
+    program.chars().filter(|c| !c.is_control()).take(PROGRAM_NAME).collect()
 }
 
 /// What IP and UDP carry.

@@ -2,7 +2,7 @@
 
 use super::blocks::{CUSTOM, PACKET};
 use super::*;
-use crate::limits::MOST_UNCOMPARED;
+use crate::limits::{MOST_UNCOMPARED, PROGRAM_NAME};
 use ragchew_core::config::{Defaults, Listener, ListenerAcl, Passphrase};
 use ragchew_core::control::{ControlCommand, ControlOutcome, ControlRefusal, Cursor, RequestId};
 use ragchew_core::effects::FRAME_LEN;
@@ -51,9 +51,13 @@ impl Studio {
     }
 
     fn begin(&mut self) {
+        self.begin_as("ragchew test");
+    }
+
+    fn begin_as(&mut self, program: &str) {
         let sockets =
             vec![(SocketId(0), "0.0.0.0:62031".parse().unwrap()), (SocketId(1), "[::]:62031".parse().unwrap())];
-        let begin = Begin { program: "ragchew test".into(), now: self.now, snapshot: self.core.snapshot(), sockets };
+        let begin = Begin { program: program.into(), now: self.now, snapshot: self.core.snapshot(), sockets };
         self.tape = Some(recording(create(&self.file).unwrap(), begin));
     }
 
@@ -285,6 +289,25 @@ fn two_clients_at_one_address_on_two_links_stay_two_in_a_snapshot_and_in_a_repla
     assert_eq!(studio.ask_from(on_link(4), &ping(2)), [b"MSTPONG", &session(2)[..]].concat());
     let played = play(studio.finish().as_slice(), None);
     assert_eq!((played.outcome, played.running), (Outcome::Equal, 1));
+}
+
+#[test]
+fn the_name_of_the_program_holds_nothing_that_a_terminal_obeys() {
+    let name = "\u{1b}]0;gotcha\u{7}\u{1b}[2Jragchew ".to_owned() + &"x".repeat(1_000);
+    let mut studio = Studio::new();
+    studio.begin_as(&name);
+    let played = play(studio.end().as_slice(), None);
+    assert_eq!(played.outcome, Outcome::Equal);
+    assert!(
+        played.program.starts_with("]0;gotcha[2Jragchew xxx") && played.program.len() == PROGRAM_NAME,
+        "{played:?}"
+    );
+    let begin = Note::Begin { format: 9, program: name, snapshot_bytes: 1, mono: 0, wall: 0 };
+    let (mut blocks, mut file) = (super::blocks::Builder::default(), Vec::new());
+    file.extend_from_slice(blocks.section("ragchew"));
+    file.extend_from_slice(blocks.custom(&postcard::to_allocvec(&begin).unwrap()));
+    let Fault::Format(9, program) = fault(&file) else { panic!() };
+    assert_eq!(program, played.program);
 }
 
 #[test]

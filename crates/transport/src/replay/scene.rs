@@ -3,6 +3,7 @@
 
 use super::Timed;
 use crate::capture::Capture;
+use crate::limits::CAPTURED_REQUESTS;
 use ragchew_core::id::{ClientId, StreamId};
 use ragchew_core::time::Span;
 use ragchew_core::wire::hbp::client::{ANSWER, CLOSE, LOGIN, OPTIONS, PING};
@@ -201,7 +202,12 @@ impl<'c> Scene<'c> {
             let Some(&Line { at, client, bytes, course }) = self.lines.get(index) else { return };
             let Some(open) = open.get_mut(client) else { return };
             if course != Course::Down {
-                open.extend(Request::of(bytes).map(|request| (index, request)));
+                if let Some(request) = Request::of(bytes) {
+                    if open.len() >= CAPTURED_REQUESTS {
+                        open.pop_front();
+                    }
+                    open.push_back((index, request));
+                }
                 continue;
             }
             let Ok(message) = ServerMessage::parse(bytes) else { continue };
