@@ -3,19 +3,18 @@
 
 use crate::input::Bytes;
 use ragchew_core::Wall;
-use ragchew_core::id::{ClientId, ListenerId, SessionNo};
-use ragchew_core::refusal::Refusal;
-use ragchew_core::report::{SessionEnd, SessionTag, What};
+use ragchew_core::id::{CallNo, ClientId, ConferenceTg, ListenerId, RadioId};
 use ragchew_offload::desk::{Line, Lines, parse};
-use ragchew_offload::event::{Health, Subject, Told, envelope, from_envelope};
+use ragchew_offload::event::{Subject, Told, Trouble, envelope, from_envelope};
 use ragchew_offload::limits::{LINE_BYTES, LONGEST_MESSAGE};
 use ragchew_offload::supervise::Role;
 use ragchew_offload::worker::{
-    Answer, Ask, Begin, Broken, FromWorker, PROTOCOL, Reader, RecordQuery, RequestNo, SqlSettings, ToWorker, Vitals,
-    Writer,
+    Answer, Ask, Begin, Broken, CallRecord, FromWorker, PROTOCOL, Page, Reader, RecordQuery, RequestNo, SessionRecord,
+    SqlSettings, ToWorker, Vitals, Writer,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 /// Bytes of a complaint at most, however long what it complains of.
@@ -70,10 +69,11 @@ fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Line> {
 pub(crate) fn worker(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let (to_hub, piece) = (bytes.byte() % 2 == 0, usize::from(bytes.byte()).max(1));
+    let stream = bytes.take(LONGEST_MESSAGE);
     if to_hub {
-        frames::<(u32, FromWorker)>(bytes.rest(), piece);
+        frames::<(u32, FromWorker)>(stream, piece);
     } else {
-        frames::<ToWorker>(bytes.rest(), piece);
+        frames::<ToWorker>(stream, piece);
     }
 }
 
@@ -109,57 +109,108 @@ fn read<T: DeserializeOwned>(stream: &[u8], piece: usize) -> (Vec<T>, bool) {
             }
         }
     }
-    assert!(messages.len() <= stream.len() / 4 && stream.len() <= LONGEST_MESSAGE);
+    assert!(messages.len() <= stream.len() / 4, "a frame has four octets of length");
     (messages, false)
 }
 
-/// Events of several kinds.
+/// Events of the server as a whole; those of the packet plane come from scripts.
+const HEALTH: [(&str, &str); 9] = [
+    ("server_started", r#"{"version":"0.1.0"}"#),
+    ("server_stopping", "{}"),
+    ("queue_pressure", r#"{"queue":"reactor","class":"state"}"#),
+    ("queue_recovered", r#"{"queue":"reactor","refused":[3,2,1]}"#),
+    ("events_lost", r#"{"queue":{"worker":"sql"},"count":7}"#),
+    ("resynced", r#"{"queue":{"worker":"sql"}}"#),
+    ("worker_state", r#"{"worker":"sql","state":"running","incarnation":2,"ending":null}"#),
+    ("worker_trouble", r#"{"worker":"sql","trouble":"disk_full"}"#),
+    ("worker_well", r#"{"worker":"sql","trouble":"disk_full"}"#),
+];
+
+/// An event of every kind.
 fn events() -> Vec<Told> {
-    let who = SessionTag { session: SessionNo(7), listener: ListenerId(1), client: ClientId(2_341_001) };
-    let remote = "[fe80::1%3]:62031".parse().expect("an address");
-    let what = [
-        Subject::Core(What::LoginRefused {
-            listener: ListenerId(1),
-            client: ClientId(1),
-            remote,
-            why: Refusal::ALL[0],
-        }),
-        Subject::Core(What::Disconnected { who, remote, cause: SessionEnd::Kicked }),
-        Subject::Health(Health::ServerStopping),
-    ];
-    let told = |(seq, what)| Told { seq, at: Wall(1_700_000_000_000_000_000), retold: seq == 1, what };
-    (0..).zip(what).map(told).collect()
+    let health = HEALTH.iter().enumerate().map(|(seq, (event, body))| {
+        let line = format!(r#"{{"schema":1,"seq":{seq},"ts_ms":1700000000123,"event":"{event}","body":{body}}}"#);
+        from_envelope(&serde_json::from_str(&line).expect("JSON")).expect("an event")
+    });
+    let core = crate::core::events().into_iter().enumerate().map(|(n, what)| Told {
+        seq: 100 + n as u64,
+        at: Wall(1_700_000_000_000_000_000),
+        retold: n == 1,
+        what: Subject::Core(what),
+    });
+    health.chain(core).collect()
 }
 
-/// What hub and workers say to each other, and events as lines: name and bytes of a seed. Names of frames begin with `to_`.
-pub(crate) fn conversations() -> Vec<(&'static str, Vec<u8>)> {
+fn to_worker() -> Vec<ToWorker> {
     let sql = SqlSettings { file: Some("calls.db".into()), keep_days: 30, views: vec!["feed".to_owned()] };
     let boot_id = "0123456789abcdef".to_owned();
     let begin =
         Begin { protocol: PROTOCOL, role: Role::Sql, incarnation: 3, boot_id, server_id: 2_341, memory: 1, sql };
-    let to_worker = [
-        ToWorker::Begin(begin),
-        ToWorker::Names(vec![(ListenerId(1), "hotspots".to_owned())]),
-        ToWorker::Told(events()),
-        ToWorker::Ask(RequestNo(1), Ask::Vitals),
-        ToWorker::Ask(RequestNo(2), Ask::Calls(RecordQuery { client: Some(ClientId(1)), ..RecordQuery::default() })),
-        ToWorker::Stop,
-    ];
+    let query = RecordQuery { client: Some(ClientId(1)), ..RecordQuery::default() };
+    let asks = [Ask::Vitals, Ask::Counters, Ask::Calls(query.clone()), Ask::Sessions(query)];
+    let asks = (0..).zip(asks).map(|(number, ask)| ToWorker::Ask(RequestNo(number), ask));
+    let names = ToWorker::Names(vec![(ListenerId(1), "hotspots".to_owned())]);
+    [ToWorker::Begin(begin), names, ToWorker::Told(events())].into_iter().chain(asks).chain([ToWorker::Stop]).collect()
+}
+
+fn to_hub() -> Vec<(u32, FromWorker)> {
     let vitals = Vitals { busy: 3, memory: 1 << 20, turns: 9, longest_turn_us: 80, taken: 4, held: 1 };
-    let to_hub = [
+    let text = || "0123456789abcdef".to_owned();
+    let call = CallRecord {
+        boot_id: text(),
+        call: CallNo(7),
+        system: text(),
+        client: ClientId(2_341_001),
+        callsign: text(),
+        source: RadioId(2_341_001),
+        talkgroup: ConferenceTg(91),
+        slot: 2,
+        kind: "group_voice".to_owned(),
+        started_ms: 1,
+        ended_ms: Some(2),
+        duration_ms: 1,
+        frames: 3,
+        lost: 0,
+        end_reason: "terminator".to_owned(),
+    };
+    let session = SessionRecord {
+        boot_id: text(),
+        session: 7,
+        system: text(),
+        client: ClientId(2_341_001),
+        callsign: text(),
+        remote: "[fe80::1%3]:62031".to_owned(),
+        software: text(),
+        connected_ms: 1,
+        ended_ms: None,
+        end_reason: String::new(),
+    };
+    let answers = [
+        Ok(Answer::Vitals(vitals)),
+        Ok(Answer::Counters(vec![("kept".to_owned(), 3)])),
+        Ok(Answer::Calls(Page { rows: vec![call], next: Some(3) })),
+        Ok(Answer::Sessions(Page { rows: vec![session], next: None })),
+        Err("no such table".to_owned()),
+    ];
+    let answers = (0..).zip(answers).map(|(number, answer)| FromWorker::Answer(RequestNo(number), answer));
+    let others = [
         FromWorker::Ready { protocol: PROTOCOL },
         FromWorker::Safe { seq: 9 },
-        FromWorker::Answer(RequestNo(1), Ok(Answer::Vitals(vitals))),
-        FromWorker::Answer(RequestNo(2), Err("no such table".to_owned())),
+        FromWorker::Trouble { trouble: Trouble::DiskFull, detail: "no room".to_owned() },
+        FromWorker::Well { trouble: Trouble::DiskFull },
         FromWorker::Maintenance { for_ms: 100 },
         FromWorker::Finished,
         FromWorker::Panic("oh".to_owned()),
     ];
+    others.into_iter().chain(answers).map(|said| (3, said)).collect()
+}
+
+/// What hub and workers say to each other, and events as lines: name and bytes of a seed. Names of frames begin with `to_`.
+pub(crate) fn conversations() -> Vec<(&'static str, Vec<u8>)> {
     let mut lines = vec![200];
     for told in events() {
         lines.extend(envelope(&told, "0123456789abcdef", 2_341).to_string().bytes().chain([b'\n']));
     }
-    let to_hub: Vec<_> = to_hub.into_iter().map(|said| (3u32, said)).collect();
     let frames = |head: [u8; 2], write: &dyn Fn(&mut Writer)| {
         let (mut writer, mut bytes) = (Writer::default(), head.to_vec());
         write(&mut writer);
@@ -168,8 +219,30 @@ pub(crate) fn conversations() -> Vec<(&'static str, Vec<u8>)> {
     };
     vec![
         ("events", lines),
-        ("to_worker", frames([1, 255], &|writer| to_worker.iter().for_each(|message| writer.push(message)))),
-        ("to_hub.whole", frames([0, 255], &|writer| to_hub.iter().for_each(|message| writer.push(message)))),
-        ("to_hub", frames([0, 9], &|writer| to_hub.iter().for_each(|message| writer.push(message)))),
+        ("to_worker", frames([1, 255], &|writer| to_worker().iter().for_each(|message| writer.push(message)))),
+        ("to_hub.whole", frames([0, 255], &|writer| to_hub().iter().for_each(|message| writer.push(message)))),
+        ("to_hub", frames([0, 9], &|writer| to_hub().iter().for_each(|message| writer.push(message)))),
     ]
+}
+
+/// Names of the commands and of the events among the lines of a seed of `command`.
+pub fn commands_and_events(data: &[u8]) -> [BTreeSet<String>; 2] {
+    let mut names = [BTreeSet::new(), BTreeSet::new()];
+    for line in cut([data.get(1..).unwrap_or_default()]) {
+        let Line::Whole(line) = line else { continue };
+        names[0].extend(parse(&line).map(|request| request.command.name().to_owned()));
+        let value =
+            serde_json::from_slice::<serde_json::Value>(&line).ok().filter(|value| from_envelope(value).is_ok());
+        names[1].extend(value.and_then(|value| Some(value["event"].as_str()?.to_owned())));
+    }
+    names
+}
+
+/// Whether a seed of `worker` holds exactly what is said in its direction.
+pub fn is_whole_conversation(data: &[u8]) -> bool {
+    match data {
+        [1, _, stream @ ..] => read::<ToWorker>(stream, stream.len()) == (to_worker(), false),
+        [0, _, stream @ ..] => read::<(u32, FromWorker)>(stream, stream.len()) == (to_hub(), false),
+        _ => false,
+    }
 }

@@ -50,6 +50,7 @@ pub fn run(target: &str, data: &[u8]) {
 }
 
 pub use crate::core::revives;
+pub use desk::{commands_and_events, is_whole_conversation};
 pub use files::PLANTED;
 pub use links::kind as kind_of_link;
 pub use messages::{CLIENT_KINDS, kind_of_client, kind_of_server};

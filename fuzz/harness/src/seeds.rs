@@ -212,6 +212,13 @@ fn words_of_processes() -> Vec<Seed> {
         r#""unlink","client":2341001,"slot":2,"talkgroup":91"#,
         r#""reload","dry_run":true"#,
         r#""drain","wait_s":5"#,
+        r#""calls""#,
+        r#""workers""#,
+        r#""perf""#,
+        r#""counters""#,
+        r#""session_records","client":2341001,"after":9"#,
+        r#""watch""#,
+        r#""stop""#,
         r#""dance""#,
     ];
     let line = |command: &&str| format!("{{\"id\":1,\"command\":{command}}}\n");

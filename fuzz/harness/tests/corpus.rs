@@ -5,7 +5,8 @@ use ragchew_core::refusal::Refusal;
 use ragchew_core::wire::hbp::{ClientMessage, ServerMessage};
 use ragchew_fuzz_harness::seeds::{self, Seed};
 use ragchew_fuzz_harness::{
-    CLIENT_KINDS, PLANTED, TARGETS, core, kind_of_client, kind_of_link, kind_of_server, played, revives, run,
+    CLIENT_KINDS, PLANTED, TARGETS, commands_and_events, core, is_whole_conversation, kind_of_client, kind_of_link,
+    kind_of_server, played, revives, run,
 };
 use ragchew_transport::record::{Fault, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +105,31 @@ fn every_kind_of_message_between_servers_is_parsed_by_the_corpus_of_links() {
     let kinds: BTreeSet<_> = files.values().filter_map(|file| kind_of_link(file)).collect();
     let all = ["OpenBridge", "FBP 5", "FBP 4", "FBP 2 or 3", "BCKA", "BCSQ", "BCST", "BCVE", "BCTO"];
     assert_eq!(kinds, all.into_iter().collect());
+}
+
+#[test]
+fn every_command_event_and_word_of_a_worker_is_among_the_seeds() {
+    let found = files("command").values().map(|file| commands_and_events(file)).fold(
+        [BTreeSet::new(), BTreeSet::new()],
+        |mut all, [commands, events]| {
+            all[0].extend(commands);
+            all[1].extend(events);
+            all
+        },
+    );
+    let documented = |text: &str, families: &[&str]| -> BTreeSet<String> {
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        rows.filter(|(_, rest)| families.iter().any(|family| rest.starts_with(family)))
+            .map(|(name, _)| name.into())
+            .collect()
+    };
+    let families = ["server |", "client |", "subscription |", "call |", "health |"];
+    assert_eq!(found[1], documented(include_str!("../../../docs/events.md"), &families));
+    assert_eq!(found[0].len(), 17, "{:?}", found[0]);
+    let words = files("worker");
+    for name in ["to_worker", "to_hub", "to_hub.whole"] {
+        assert!(is_whole_conversation(&words[name]), "{name}");
+    }
 }
 
 #[test]

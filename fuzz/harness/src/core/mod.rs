@@ -15,6 +15,8 @@ pub(crate) use script::Script;
 pub use snapshot::revives;
 pub(crate) use snapshot::{seeds as snapshots, snapshot, state, wrapped};
 
+use ragchew_core::report::What;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use world::World;
 
@@ -47,4 +49,22 @@ fn play(script: &Script) -> (Reached, u64) {
 /// A valid message of every kind that a client can send, with a name for its file.
 pub(crate) fn valid_messages() -> impl Iterator<Item = (String, Vec<u8>)> {
     (0..KINDS).map(|kind| (format!("valid.{kind}"), clients::valid(kind, clients::id(0), [1, 2, 3, 4])))
+}
+
+/// One event of every kind that the scripts make, by name.
+pub(crate) fn events() -> Vec<What> {
+    let mut kinds = BTreeMap::new();
+    for (_, bytes) in crate::seeds::scripts() {
+        let script = Script::read(&bytes);
+        let mut world = World::new(script.header);
+        script.steps.iter().take_while(|step| world.step(step)).for_each(drop);
+        for what in world.told() {
+            let name = serde_json::to_value(what)
+                .expect("an event is JSON")
+                .as_object()
+                .and_then(|o| o.keys().next().cloned());
+            kinds.entry(name).or_insert(what);
+        }
+    }
+    kinds.into_values().collect()
 }

@@ -15,6 +15,7 @@ use ragchew_core::wire::hbp::{ClientMessage, DmrdView};
 use ragchew_core::{Core, Effects, Input, Mono, Now, Seed, TableSizes, Wall};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash};
+use std::mem::discriminant;
 
 /// The machine booted an hour before.
 const BEGAN: Mono = Mono(3_600_000_000_000);
@@ -95,6 +96,8 @@ pub(super) struct World {
     requests: u64,
     /// Where the next page begins.
     next_page: Option<Cursor>,
+    /// The first event of each kind.
+    told: Vec<What>,
 }
 
 impl World {
@@ -119,6 +122,7 @@ impl World {
             hasher: DefaultHasher::new(),
             requests: 0,
             next_page: None,
+            told: Vec::new(),
         }
     }
 
@@ -165,6 +169,11 @@ impl World {
             }),
         }
         self.reached.inputs < MOST_INPUTS
+    }
+
+    /// The first event of each kind so far.
+    pub(super) fn told(&self) -> impl Iterator<Item = What> {
+        self.told.iter().copied()
     }
 
     /// The core as it is now.
@@ -396,6 +405,12 @@ impl World {
         let reached = &mut self.reached;
         reached.inputs += 1;
         reached.drained |= self.effects.drained();
+        for event in self.effects.events() {
+            let kind = discriminant(&event.what);
+            if self.told.iter().all(|told| discriminant(told) != kind) {
+                self.told.push(event.what);
+            }
+        }
         for event in self.effects.events() {
             match event.what {
                 What::Connected { .. } if !event.retold => reached.running += 1,
