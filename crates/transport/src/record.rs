@@ -12,6 +12,7 @@ mod tests;
 mod writer;
 
 pub use crate::limits::{CHUNK_BYTES, CHUNKS};
+pub use mask::mask;
 pub use player::{Difference, Outcome, Played, is_recording, play};
 pub use reader::{Fault, Stop};
 pub use tape::Tape;

@@ -109,6 +109,9 @@ pub(crate) fn capture(data: &[u8]) {
         assert!(broken.offset <= data.len() as u64, "{broken}");
         assert!(broken.to_string().len() <= 1_000, "{broken}");
     }
+    let lived = Capture::read_for_replay(data);
+    assert!(capture.datagrams.starts_with(&lived.datagrams), "a replay reads the same, perhaps less");
+    assert!(lived == capture || lived.datagrams.len() < capture.datagrams.len() || lived.broken.is_some());
     for datagram in &capture.datagrams {
         let mapped = |address: std::net::SocketAddr| address.ip().to_canonical() != address.ip();
         assert!(!mapped(datagram.source) && !mapped(datagram.destination));

@@ -12,6 +12,7 @@ pub mod input;
 mod links;
 mod messages;
 mod recording;
+mod replay;
 pub mod seeds;
 mod text;
 
@@ -19,7 +20,7 @@ mod text;
 pub type Body = fn(&[u8]);
 
 /// Every target by its name, which is also that of its file in `fuzz_targets` and its folder in `corpus`.
-pub const TARGETS: [(&str, Body); 17] = [
+pub const TARGETS: [(&str, Body); 19] = [
     ("hbp_client", hbp::client),
     ("hbp_server", hbp::server),
     ("links", links::links),
@@ -36,6 +37,8 @@ pub const TARGETS: [(&str, Body); 17] = [
     ("worker", desk::worker),
     ("snapshot", core::snapshot),
     ("recording", recording::recording),
+    ("replay", replay::replay),
+    ("mask", replay::mask),
     ("core", core::any_script),
 ];
 
@@ -50,6 +53,7 @@ pub fn run(target: &str, data: &[u8]) {
 }
 
 pub use crate::core::revives;
+pub use decode::told;
 pub use desk::{commands_and_events, is_whole_conversation};
 pub use files::PLANTED;
 pub use links::kind as kind_of_link;

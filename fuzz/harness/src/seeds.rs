@@ -132,8 +132,19 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(crate::core::valid_messages().map(|(name, bytes)| Seed { target: "hbp_client", name, bytes }));
     seeds.extend(texts());
     seeds.extend(captures());
-    seeds.extend(tales());
+    let tales = tales();
+    let of_hbp = |seed: &&Seed| seed.name.starts_with("real.hb") || seed.name.starts_with("real.adn");
+    seeds.extend(tales.iter().filter(of_hbp).map(|seed| Seed { target: "replay", ..seed.clone() }));
+    seeds.extend(tales);
     seeds.extend(words_of_processes());
+    let secrets =
+        crate::core::OPTIONS.iter().chain(&[" pass word = x ; Key=\"abc'd\";PSWD=;PW", "KEY=a=b;KEY=c;key =d"]);
+    seeds.extend(secrets.enumerate().map(|(n, text)| Seed {
+        target: "mask",
+        name: format!("options.{n}"),
+        bytes: [b"RPTO\0\x23\xb8\x89", text.as_bytes()].concat(),
+    }));
+    seeds.extend(crate::core::valid_messages().map(|(name, bytes)| Seed { target: "mask", name, bytes }));
     let of = |target| move |(name, bytes)| Seed { target, name, bytes };
     seeds.extend(crate::core::snapshots(&scripts()).into_iter().map(of("snapshot")));
     seeds.extend(crate::recording::seeds().into_iter().map(of("recording")));
@@ -182,21 +193,26 @@ fn tales() -> Vec<Seed> {
     let files = std::fs::read_dir(folder).expect("the captures are there").map(|file| file.expect("a file").path());
     let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "pcap")).collect();
     files.sort();
-    let real = files.iter().enumerate().map(|(n, file)| {
+    let real = files.iter().flat_map(|file| {
         let capture = Capture::open(file).expect("a capture");
         let first = capture.datagrams[0].source;
         let who = |datagram: &Datagram| if datagram.source == first { 0x10 } else { 0x01 };
-        let bytes = crate::decode::seed(n as u8, capture.datagrams.iter().map(|one| (who(one), &one.payload[..])));
-        seed(format!("real.{}", file.file_stem().expect("a name").to_string_lossy()), bytes)
+        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        [("story", crate::decode::STORY), ("messages", crate::decode::MESSAGES)].map(|(how, asked)| {
+            let datagrams = capture.datagrams.iter().map(|one| (who(one), &one.payload[..]));
+            seed(format!("real.{name}.{how}"), crate::decode::seed(asked, datagrams))
+        })
     });
     let datagrams: Vec<_> = vectors()
         .into_iter()
         .filter(|vector| homes(&vector.kind).iter().any(|home| ["hbp_client", "links", "dmrd"].contains(home)))
         .collect();
-    let all = (0..8).map(|asked| {
+    let all = (0..crate::decode::WAYS).map(|asked| {
         seed(format!("vectors.{asked}"), crate::decode::seed(asked, datagrams.iter().map(|one| (0x10, &one.bytes[..]))))
     });
-    real.chain(all).collect()
+    let secret = format!("RPTO\0\u{23}\u{38}\u{39}TS2=91;KEY={0};PASS={0}", crate::PLANTED);
+    let secret = seed("secrets".to_owned(), crate::decode::seed(crate::decode::STORY, [(0x10, secret.as_bytes())]));
+    real.chain(all).chain([secret]).collect()
 }
 
 /// What operators and workers say.

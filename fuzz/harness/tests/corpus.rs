@@ -6,7 +6,7 @@ use ragchew_core::wire::hbp::{ClientMessage, ServerMessage};
 use ragchew_fuzz_harness::seeds::{self, Seed};
 use ragchew_fuzz_harness::{
     CLIENT_KINDS, PLANTED, TARGETS, commands_and_events, core, is_whole_conversation, kind_of_client, kind_of_link,
-    kind_of_server, played, revives, run,
+    kind_of_server, played, revives, run, told,
 };
 use ragchew_transport::record::{Fault, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,6 +129,25 @@ fn every_command_event_and_word_of_a_worker_is_among_the_seeds() {
     let words = files("worker");
     for name in ["to_worker", "to_hub", "to_hub.whole"] {
         assert!(is_whole_conversation(&words[name]), "{name}");
+    }
+}
+
+#[test]
+fn the_corpus_of_decode_tells_of_everything_that_there_is_to_tell() {
+    let told: String = files("decode").values().map(|file| told(file)).collect();
+    for words in [
+        "codes verified",
+        "right passphrase",
+        "wrong passphrase",
+        "a key or password (not shown)",
+        "alias",
+        "BCKA",
+        "OpenBridge",
+        "FBP version 5",
+        "\"event\":\"voice\"",
+        "\"event\":\"data\"",
+    ] {
+        assert!(told.contains(words), "nothing says {words:?}");
     }
 }
 

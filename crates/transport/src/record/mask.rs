@@ -7,8 +7,8 @@ const AFTER_ID: usize = 8;
 /// Beginnings of the names of secrets in OPTIONS, as they are after filtering.
 const SECRET_NAMES: [&str; 6] = ["KEY", "PASS", "PSWD", "PWD", "PW", "SECRET"];
 
-/// Writes `bytes` into `out` without what is secret in them.
-pub(super) fn mask(bytes: &[u8], out: &mut Vec<u8>) {
+/// Writes what may stand in a recording of the datagram `bytes` into `out`: everything but what is secret in it.
+pub fn mask(bytes: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let (head, rest) = bytes.split_at_checked(AFTER_ID).unwrap_or((bytes, &[]));
     match bytes.get(..4) {
