@@ -58,4 +58,4 @@ pub use desk::{commands_and_events, is_whole_conversation};
 pub use files::PLANTED;
 pub use links::kind as kind_of_link;
 pub use messages::{CLIENT_KINDS, kind_of_client, kind_of_server};
-pub use recording::played;
+pub use recording::{played, played_with_secrets};

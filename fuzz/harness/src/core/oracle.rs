@@ -9,7 +9,7 @@ use ragchew_core::effects::{Effects, FRAME_LEN, Payload};
 use ragchew_core::id::{RfTg, Slot};
 use ragchew_core::limits::{CONTROL_ROWS, EFFECTS_SOFT_LIMIT, MAX_ECHOES, MAX_STATIC, MAX_USER_ACTIVATED};
 use ragchew_core::net::Path;
-use ragchew_core::report::What;
+use ragchew_core::report::{CallTag, What};
 use ragchew_core::wire::hbp::{DmrdView, FrameKind, ServerMessage, TalkerAliasView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -47,6 +47,8 @@ pub(super) struct Sent {
 pub(super) struct Oracle {
     pub(super) running: BTreeMap<u64, Live>,
     calls: BTreeSet<u64>,
+    /// Every call that ever began.
+    begun: Vec<CallTag>,
     /// Lines that an echo was played to; also those of sessions that ended since, perhaps in the same late turn.
     echoes: BTreeSet<(u64, Slot)>,
     draining: bool,
@@ -162,6 +164,7 @@ impl Oracle {
             What::CallStarted { call, .. } => {
                 assert!(self.running.contains_key(&call.from.session.0), "a call of nobody");
                 assert!(self.calls.insert(call.call.0), "a call begins once");
+                self.begun.push(call);
             }
             What::CallEnded { call, .. } => assert!(self.calls.remove(&call.call.0), "a call ends once"),
             What::EchoStarted { who, slot, .. } => {
@@ -186,9 +189,9 @@ impl Oracle {
                     let own = asked.client().0 == client && path.same_endpoint(&one.path);
                     let line = asked.slot() == slot || !self.own_other_slot;
                     // Keying up may take away, in single mode, the talkgroup that was being heard: that call is heard to end.
-                    // It may bear the same stream number.
-                    let call = |frame: DmrdView<'_>| (frame.stream(), frame.source(), frame.destination_raw());
-                    let ends = frame.kind() == FrameKind::Terminator && call(frame) != call(asked);
+                    // It may bear the same stream number, but comes from somebody else.
+                    let others = frame.stream() != asked.stream() || self.spoke_elsewhere(&frame, asked.client().0);
+                    let ends = frame.kind() == FrameKind::Terminator && others;
                     assert!(!(own && line) || ends, "voice back to the line, or the client, that it came from");
                 }
             }
@@ -198,6 +201,12 @@ impl Oracle {
             }
             Asked::Replace | Asked::Drain | Asked::Control(_) => assert_eq!(frame.kind(), FrameKind::Terminator),
         }
+    }
+
+    /// Whether another client than `client` began a call with the stream and the radio of `frame`.
+    fn spoke_elsewhere(&self, frame: &DmrdView<'_>, client: u32) -> bool {
+        let is_it = |call: &&CallTag| (call.stream, call.source) == (frame.stream(), frame.source());
+        self.begun.iter().filter(is_it).any(|call| call.from.client.0 != client)
     }
 
     fn control(&mut self, before: &BTreeMap<u64, Live>, one: &Sent) {

@@ -53,9 +53,10 @@ pub(crate) fn snapshot(data: &[u8]) {
     assert_eq!(one.said, two.said, "a state that was kept and taken back has the same future");
 }
 
-/// Whether the bytes become a core.
-pub fn revives(data: &[u8]) -> bool {
-    read(data).0.is_some()
+/// Bursts that are delivered in the life of the core that the bytes become, if they become one.
+pub fn revives(data: &[u8]) -> Option<usize> {
+    let (core, inputs) = read(data);
+    core.map(|core| Life::new(core).live(inputs).delivered)
 }
 
 fn read(data: &[u8]) -> (Option<Core>, &[u8]) {
@@ -79,14 +80,15 @@ fn revive(mode: Mode, bytes: &[u8]) -> Option<Core> {
     }
 }
 
-/// A core that gets this configuration while clients are logged in. Written and read again it is the same.
-fn configured(config: Config) -> Core {
+/// A core that gets this configuration while a client is logged in. Written and read again it is the same.
+fn configured(mut config: Config) -> Core {
     let written = encode_config(&config);
     let read = decode_config(&written).expect("what is written is legible");
     assert_eq!(encode_config(&read), written);
     let login = super::Step::Login(0, 0, 0, super::Login::Whole, false);
     let script = Script { header: Header::default(), steps: vec![login] };
     let mut core = world(&script).into_core();
+    config.unlabel(&clients::config(0, 0));
     core.handle(Life::BEGAN, Input::Replace(Box::new(config)), &mut Effects::with_capacity(64));
     core
 }
@@ -127,6 +129,7 @@ struct Life {
     now: Now,
     /// Everything that it said.
     said: Vec<String>,
+    delivered: usize,
 }
 
 impl Life {
@@ -134,10 +137,12 @@ impl Life {
     const BEGAN: Now = Now { mono: Mono(3_600_000_000_000), wall: Wall(1_700_000_000_000_000_000) };
 
     fn new(core: Core) -> Self {
-        Self { core, effects: Effects::with_capacity(64), now: Self::BEGAN, said: Vec::new() }
+        Self { core, effects: Effects::with_capacity(64), now: Self::BEGAN, said: Vec::new(), delivered: 0 }
     }
 
     fn live(mut self, inputs: &[u8]) -> Self {
+        (0..2).for_each(|client| self.log_in(client));
+        self.talk(0);
         let mut bytes = Bytes::new(inputs);
         while !bytes.is_empty() {
             let (what, which) = (bytes.byte(), bytes.byte());
@@ -145,6 +150,30 @@ impl Life {
         }
         self.deadlines(AFTERMATH);
         self
+    }
+
+    /// As a real client does, with the challenge that it gets.
+    fn log_in(&mut self, client: u8) {
+        let id = clients::id(client);
+        let mut salt = [0; 4];
+        for kind in [0, 1, 2, 4] {
+            self.datagram(client, &clients::valid(kind, id, salt));
+            let answers = super::oracle::rendered(&self.effects);
+            salt = answers.iter().find_map(|sent| sent.bytes.strip_prefix(b"RPTACK")?.try_into().ok()).unwrap_or(salt);
+        }
+    }
+
+    /// A header and two bursts on the talkgroup that [`Life::log_in`] asks for.
+    fn talk(&mut self, client: u8) {
+        let id = clients::id(client);
+        for (seq, bits) in [0xA1, 0x90, 0x81].into_iter().enumerate() {
+            self.datagram(client, &clients::dmrd(id, bits, 91, 0x0BAD_CAFE, seq as u8, id, 55));
+            self.pass(Span::millis(60));
+        }
+    }
+
+    fn datagram(&mut self, address: u8, bytes: &[u8]) {
+        self.input(Input::Datagram { path: clients::path(address, 0), bytes });
     }
 
     fn step(&mut self, what: u8, which: u8) {
@@ -162,8 +191,7 @@ impl Life {
             4 if which & 0xf0 == 0xf0 => self.input(Input::Drain),
             4 => self.input(Input::Replace(Box::new(clients::config(what, which)))),
             _ => {
-                let bytes = clients::valid(what, client, [0; 4]);
-                self.input(Input::Datagram { path: clients::path(which >> 4, 0), bytes: &bytes });
+                self.datagram(which >> 4, &clients::valid(what, client, [0; 4]));
             }
         }
     }
@@ -190,6 +218,7 @@ impl Life {
         self.effects.clear();
         self.core.handle(self.now, input, &mut self.effects);
         let sent = super::oracle::rendered(&self.effects);
+        self.delivered += sent.iter().filter(|one| one.voice.is_some()).count();
         let due = self.core.next_deadline();
         self.said.push(format!("{:?} {:?} {sent:?} {due:?}", self.effects.events(), self.effects.replies()));
     }

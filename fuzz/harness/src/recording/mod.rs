@@ -112,12 +112,16 @@ struct Mark {
 /// Any blocks as a recording. After an `r`, the bytes are a file as it is.
 pub(crate) fn recording(data: &[u8]) {
     let file = whole(data);
-    let blind = play(file.as_slice(), None);
-    let secrets = config(0, 0);
-    let knowing = play(file.as_slice(), Some(&secrets));
+    let (blind, knowing) = (play(file.as_slice(), None), play(file.as_slice(), Some(&config(0, 0))));
     for played in [&blind, &knowing] {
         // The shortest block has twelve octets.
         assert!(played.inputs + played.compared <= file.len() as u64 / 12, "{played:?}");
+        let shown = match &played.outcome {
+            Outcome::Stopped(stop) => format!("{} {stop}", played.program),
+            Outcome::Different(difference) => format!("{} {difference}", played.program),
+            Outcome::Equal => played.program.clone(),
+        };
+        assert!(!shown.contains(|c: char| c.is_control()), "{shown:?} would reach a terminal");
     }
     let capture = Capture::read(file.as_slice());
     assert!(capture.datagrams.len() <= file.len() / 32);
@@ -129,6 +133,11 @@ pub(crate) fn recording(data: &[u8]) {
 /// What comes of a target's bytes in a replay without secrets.
 pub fn played(data: &[u8]) -> Played {
     play(whole(data).as_slice(), None)
+}
+
+/// The same with the passphrases of the recorded server.
+pub fn played_with_secrets(data: &[u8]) -> Played {
+    play(whole(data).as_slice(), Some(&config(0, 0)))
 }
 
 fn whole(data: &[u8]) -> Vec<u8> {
