@@ -195,7 +195,7 @@ pub fn memory(binary: &Path, effort: Effort, table: &mut Table) {
     }
     // What grows once, such as queues that a storm fills, is in both.
     let more = (full.bytes - half.bytes) / (full.clients - half.clients) as f64;
-    table.at_most("memory of each client of the second half", more, each, "bytes");
+    table.note("memory of each client of the second half", more, "bytes");
 }
 
 /// A server with many clients.

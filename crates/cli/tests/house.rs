@@ -161,7 +161,7 @@ fn locked(lock: &str, package: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn fuzzers_and_benches_build_the_core_from_the_same_versions_as_the_server() {
+fn fuzzers_and_benches_lock_what_the_core_depends_on_directly_to_the_versions_of_the_server() {
     let lock = |folder: &str| fs::read_to_string(root().join(folder).join("Cargo.lock")).unwrap();
     let server = lock("");
     for package in dependencies("core") {

@@ -1,6 +1,6 @@
 //! Where a datagram came from and where an answer goes, as plain data. Owns no socket. Source: design §2 rule 6.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Number of a bound UDP socket, given by the shell and stable for the socket's life.
@@ -88,7 +88,7 @@ pub(crate) mod endpoint {
     }
 }
 
-/// What limits per source are counted by: an IPv4 address, or the /64 of an IPv6 address.
+/// What limits per source are counted by: an IPv4 address, or the /64 of an IPv6 address; for a link-local one, the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SourcePrefix(u64, bool);
 
@@ -100,11 +100,12 @@ impl SourcePrefix {
     }
 }
 
-impl From<IpAddr> for SourcePrefix {
-    fn from(address: IpAddr) -> Self {
+impl From<SocketAddr> for SourcePrefix {
+    fn from(address: SocketAddr) -> Self {
         match address {
-            IpAddr::V4(v4) => Self(u64::from(v4.to_bits()), false),
-            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64, true),
+            SocketAddr::V4(v4) => Self(u64::from(v4.ip().to_bits()), false),
+            // Only addresses of a link have a scope, and their prefix has zeros there.
+            SocketAddr::V6(v6) => Self((v6.ip().to_bits() >> 64) as u64 | u64::from(v6.scope_id()), true),
         }
     }
 }
@@ -126,11 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn one_ipv6_network_counts_as_one_source_and_two_ipv4_hosts_as_two() {
-        let prefix = |text: &str| SourcePrefix::from(text.parse::<IpAddr>().unwrap());
-        assert_eq!(prefix("2001:db8::1"), prefix("2001:db8::ffff:1"));
-        assert_ne!(prefix("2001:db8::1"), prefix("2001:db8:0:1::1"));
-        assert_ne!(prefix("192.0.2.1"), prefix("192.0.2.2"));
-        assert_ne!(prefix("0.0.0.1"), prefix("::1"));
+    fn one_ipv6_network_or_link_counts_as_one_source_and_two_ipv4_hosts_as_two() {
+        let prefix = |text: &str| SourcePrefix::from(text.parse::<SocketAddr>().unwrap());
+        assert_eq!(prefix("[2001:db8::1]:1"), prefix("[2001:db8::ffff:1]:2"));
+        assert_ne!(prefix("[2001:db8::1]:1"), prefix("[2001:db8:0:1::1]:1"));
+        assert_ne!(prefix("192.0.2.1:1"), prefix("192.0.2.2:1"));
+        assert_ne!(prefix("0.0.0.1:1"), prefix("[::1]:1"));
+        assert_eq!(prefix("[fe80::1%3]:1"), prefix("[fe80::2%3]:1"));
+        assert_ne!(prefix("[fe80::1%3]:1"), prefix("[fe80::1%4]:1"));
     }
 }

@@ -74,12 +74,12 @@ impl Strangers {
         };
         // The narrower limit first: one client that repeats itself must not use up its neighbours' share.
         steps.per_client.take(&client_and_source(client, remote), now)
-            && steps.per_source.take(&SourcePrefix::from(remote.ip()).to_bytes(), now)
+            && steps.per_source.take(&SourcePrefix::from(remote).to_bytes(), now)
     }
 
     /// Whether an MSTNAK may be sent.
     pub(crate) fn may_nak(&mut self, remote: SocketAddr, now: Mono) -> bool {
-        self.naks.take(&SourcePrefix::from(remote.ip()).to_bytes(), now) && self.all_naks.take(NAK_TOTAL, now)
+        self.naks.take(&SourcePrefix::from(remote).to_bytes(), now) && self.all_naks.take(NAK_TOTAL, now)
     }
 
     /// Whether what a stranger did may be told: a flood of them must not become a flood of events.
@@ -118,7 +118,7 @@ impl Strangers {
 
 fn client_and_source(client: ClientId, remote: SocketAddr) -> [u8; 13] {
     let mut bytes = [0; 13];
-    let parts = client.to_bytes().into_iter().chain(SourcePrefix::from(remote.ip()).to_bytes());
+    let parts = client.to_bytes().into_iter().chain(SourcePrefix::from(remote).to_bytes());
     bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
     bytes
 }

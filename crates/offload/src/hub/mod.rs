@@ -229,6 +229,7 @@ impl Hub {
     }
 
     fn turn(&mut self) {
+        // Before everything else: who rings later has something that this turn may have passed by.
         self.bell.look();
         let now = self.clock.now();
         self.take_events(now);
