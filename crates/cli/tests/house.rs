@@ -180,7 +180,9 @@ fn the_core_names_no_clock_socket_thread_file_environment_log_random_source_or_i
         let is_table = path.ends_with("table.rs") || path.ends_with("table/carried.rs");
         for (at, line) in without_tests(&text).lines().enumerate() {
             let is_map = line.contains("HashMap") && !is_table && !line.trim_start().starts_with("//");
-            if is_impure(line) || is_map {
+            // A deserializer has to say that it forwards every type of serde; it computes with none of them.
+            let is_forwarded = path.ends_with("carried/at_most.rs") && line.trim_start().starts_with("bool i8 i16 ");
+            if (is_impure(line) && !is_forwarded) || is_map {
                 findings.push(format!("{}:{}: {line}", path.display(), at + 1));
             }
         }
