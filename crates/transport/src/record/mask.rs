@@ -24,7 +24,8 @@ pub fn mask(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Every octet stays but the values of secrets, each of which becomes one asterisk.
+/// Every octet stays but the values of secrets, each of which becomes one asterisk; what the parser of OPTIONS takes for no
+/// value becomes an apostrophe, which it takes for none, too.
 fn mask_options(text: &[u8], out: &mut Vec<u8>) {
     for (n, item) in text.split(|&b| b == b';').enumerate() {
         if n > 0 {
@@ -32,8 +33,14 @@ fn mask_options(text: &[u8], out: &mut Vec<u8>) {
         }
         match item.iter().position(|&b| b == b'=') {
             Some(at) if is_secret(item.get(..at).unwrap_or_default()) => {
-                out.extend_from_slice(item.get(..=at).unwrap_or_default());
-                out.push(b'*');
+                let (name, value) = item.split_at(at + 1);
+                out.extend_from_slice(name);
+                let says_something =
+                    |&b: &u8| b.is_ascii() && !matches!(b, b'\'' | b'"' | 0) && !char::from(b).is_whitespace();
+                match value.iter().any(says_something) {
+                    true => out.push(b'*'),
+                    false => out.extend((!value.is_empty()).then_some(b'\'')),
+                }
             }
             _ => out.extend_from_slice(item),
         }
@@ -62,8 +69,10 @@ mod tests {
         assert_eq!(masked(b"RPTKabcd0123456789"), b"RPTKabcd**********");
         assert_eq!(masked(b"RPTKab"), b"RPTKab");
         assert_eq!(masked(b"RPTOabcdTS2=91;KEY=a=b;TIMER=1;"), b"RPTOabcdTS2=91;KEY=*;TIMER=1;");
-        assert_eq!(masked(b"RPTOabcd k'E\xffY\0 =;PASSWORD=x"), b"RPTOabcd k'E\xffY\0 =*;PASSWORD=*");
+        assert_eq!(masked(b"RPTOabcd k'E\xffY\0 =;PASSWORD=x"), b"RPTOabcd k'E\xffY\0 =;PASSWORD=*");
         assert_eq!(masked(b"RPTOabcdKEYS"), b"RPTOabcdKEYS");
+        // No key stays none.
+        assert_eq!(masked(b"RPTOabcdKEY=;KEY= \0\"\xff;KEY= x"), b"RPTOabcdKEY=;KEY=';KEY=*");
         assert_eq!(masked(b"DMRDKEY=abc"), b"DMRDKEY=abc");
         assert_eq!(masked(b""), b"");
     }
