@@ -76,7 +76,7 @@ fn revive(mode: Mode, bytes: &[u8]) -> Option<Core> {
             .and_then(|snapshot| Core::restore(&snapshot, Seed::Key(KEY), Some(&secrets)).ok()),
         Mode::Config => decode_config(bytes).ok().map(configured),
         Mode::Restart => Core::restore(&wrapped(bytes), Seed::Key(KEY), Some(&secrets)).ok(),
-        Mode::Replay => Core::restore_for_replay(&wrapped(bytes), Seed::Key(KEY), None).ok(),
+        Mode::Replay => Core::restore_for_replay(&wrapped(bytes), Seed::Key(KEY), Some(&secrets)).ok(),
     }
 }
 
