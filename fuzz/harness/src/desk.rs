@@ -4,6 +4,7 @@
 use crate::input::Bytes;
 use ragchew_core::Wall;
 use ragchew_core::id::{CallNo, ClientId, ConferenceTg, ListenerId, RadioId};
+use ragchew_core::report::What;
 use ragchew_offload::desk::{Line, Lines, parse};
 use ragchew_offload::event::{Subject, Told, Trouble, envelope, from_envelope};
 use ragchew_offload::limits::{LINE_BYTES, LONGEST_MESSAGE};
@@ -127,12 +128,12 @@ const HEALTH: [(&str, &str); 9] = [
 ];
 
 /// An event of every kind.
-fn events() -> Vec<Told> {
+fn events(core: &[What]) -> Vec<Told> {
     let health = HEALTH.iter().enumerate().map(|(seq, (event, body))| {
         let line = format!(r#"{{"schema":1,"seq":{seq},"ts_ms":1700000000123,"event":"{event}","body":{body}}}"#);
         from_envelope(&serde_json::from_str(&line).expect("JSON")).expect("an event")
     });
-    let core = crate::core::events().into_iter().enumerate().map(|(n, what)| Told {
+    let core = core.iter().enumerate().map(|(n, &what)| Told {
         seq: 100 + n as u64,
         at: Wall(1_700_000_000_000_000_000),
         retold: n == 1,
@@ -141,7 +142,7 @@ fn events() -> Vec<Told> {
     health.chain(core).collect()
 }
 
-fn to_worker() -> Vec<ToWorker> {
+fn to_worker(core: &[What]) -> Vec<ToWorker> {
     let sql = SqlSettings { file: Some("calls.db".into()), keep_days: 30, views: vec!["feed".to_owned()] };
     let boot_id = "0123456789abcdef".to_owned();
     let begin =
@@ -150,7 +151,11 @@ fn to_worker() -> Vec<ToWorker> {
     let asks = [Ask::Vitals, Ask::Counters, Ask::Calls(query.clone()), Ask::Sessions(query)];
     let asks = (0..).zip(asks).map(|(number, ask)| ToWorker::Ask(RequestNo(number), ask));
     let names = ToWorker::Names(vec![(ListenerId(1), "hotspots".to_owned())]);
-    [ToWorker::Begin(begin), names, ToWorker::Told(events())].into_iter().chain(asks).chain([ToWorker::Stop]).collect()
+    [ToWorker::Begin(begin), names, ToWorker::Told(events(core))]
+        .into_iter()
+        .chain(asks)
+        .chain([ToWorker::Stop])
+        .collect()
 }
 
 fn to_hub() -> Vec<(u32, FromWorker)> {
@@ -205,10 +210,11 @@ fn to_hub() -> Vec<(u32, FromWorker)> {
     others.into_iter().chain(answers).map(|said| (3, said)).collect()
 }
 
-/// What hub and workers say to each other, and events as lines: name and bytes of a seed. Names of frames begin with `to_`.
-pub(crate) fn conversations() -> Vec<(&'static str, Vec<u8>)> {
+/// What hub and workers say to each other, and events as lines, with these of the core: name and bytes of a seed. Names of
+/// frames begin with `to_`.
+pub(crate) fn conversations(core: &[What]) -> Vec<(&'static str, Vec<u8>)> {
     let mut lines = vec![200];
-    for told in events() {
+    for told in events(core) {
         lines.extend(envelope(&told, "0123456789abcdef", 2_341).to_string().bytes().chain([b'\n']));
     }
     let frames = |head: [u8; 2], write: &dyn Fn(&mut Writer)| {
@@ -219,7 +225,7 @@ pub(crate) fn conversations() -> Vec<(&'static str, Vec<u8>)> {
     };
     vec![
         ("events", lines),
-        ("to_worker", frames([1, 255], &|writer| to_worker().iter().for_each(|message| writer.push(message)))),
+        ("to_worker", frames([1, 255], &|writer| to_worker(core).iter().for_each(|message| writer.push(message)))),
         ("to_hub.whole", frames([0, 255], &|writer| to_hub().iter().for_each(|message| writer.push(message)))),
         ("to_hub", frames([0, 9], &|writer| to_hub().iter().for_each(|message| writer.push(message)))),
     ]
@@ -238,10 +244,10 @@ pub fn commands_and_events(data: &[u8]) -> [BTreeSet<String>; 2] {
     names
 }
 
-/// Whether a seed of `worker` holds exactly what is said in its direction.
-pub fn is_whole_conversation(data: &[u8]) -> bool {
+/// Whether a seed of `worker` holds exactly what is said in its direction, with these events of the core.
+pub fn is_whole_conversation(data: &[u8], core: &[What]) -> bool {
     match data {
-        [1, _, stream @ ..] => read::<ToWorker>(stream, stream.len()) == (to_worker(), false),
+        [1, _, stream @ ..] => read::<ToWorker>(stream, stream.len()) == (to_worker(core), false),
         [0, _, stream @ ..] => read::<(u32, FromWorker)>(stream, stream.len()) == (to_hub(), false),
         _ => false,
     }

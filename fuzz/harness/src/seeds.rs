@@ -3,6 +3,7 @@
 
 use crate::core::{Call, Control, Frame, Header, Login, Step, encode};
 use ragchew_core::dmr::{Burst, burst};
+use ragchew_core::report::What;
 use ragchew_transport::capture::{Capture, Datagram};
 use serde_json::Value;
 use std::path::Path;
@@ -215,6 +216,11 @@ fn tales() -> Vec<Seed> {
     real.chain(all).chain([secret]).collect()
 }
 
+/// An event of every kind that the core tells.
+pub fn core_events() -> Vec<What> {
+    crate::core::events(scripts().iter().map(|(_, bytes)| bytes.as_slice()))
+}
+
 /// What operators and workers say.
 fn words_of_processes() -> Vec<Seed> {
     let commands = [
@@ -243,7 +249,7 @@ fn words_of_processes() -> Vec<Seed> {
     let broken =
         "no\n[1]\n{}\n{\"id\":1}\n{\"id\":-1,\"command\":\"stop\"}\n{\"id\":2,\"within_ms\":1,\"command\":\"calls\"}";
     let mut seeds = vec![("all", piece(255, &whole)), ("pieces", piece(7, &whole)), ("broken", piece(30, broken))];
-    for (name, bytes) in crate::desk::conversations() {
+    for (name, bytes) in crate::desk::conversations(&core_events()) {
         seeds.push((name, bytes));
     }
     let target = |name: &str| if name.starts_with("to_") { "worker" } else { "command" };

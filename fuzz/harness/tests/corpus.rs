@@ -126,9 +126,9 @@ fn every_command_event_and_word_of_a_worker_is_among_the_seeds() {
     let families = ["server |", "client |", "subscription |", "call |", "health |"];
     assert_eq!(found[1], documented(include_str!("../../../docs/events.md"), &families));
     assert_eq!(found[0].len(), 17, "{:?}", found[0]);
-    let words = files("worker");
+    let (words, core) = (files("worker"), seeds::core_events());
     for name in ["to_worker", "to_hub", "to_hub.whole"] {
-        assert!(is_whole_conversation(&words[name]), "{name}");
+        assert!(is_whole_conversation(&words[name], &core), "{name}");
     }
 }
 
