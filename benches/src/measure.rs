@@ -195,7 +195,8 @@ pub fn memory(binary: &Path, effort: Effort, table: &mut Table) {
     }
     // What grows once, such as queues that a storm fills, is in both.
     let more = (full.bytes - half.bytes) / (full.clients - half.clients) as f64;
-    table.note("memory of each client of the second half", more, "bytes");
+    // Of two servers: what their allocators keep differs by some 100 bytes a client.
+    table.at_most("memory of each client of the second half", more, 1_600.0, "bytes");
 }
 
 /// A server with many clients.

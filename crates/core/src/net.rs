@@ -104,8 +104,11 @@ impl From<SocketAddr> for SourcePrefix {
     fn from(address: SocketAddr) -> Self {
         match address {
             SocketAddr::V4(v4) => Self(u64::from(v4.ip().to_bits()), false),
-            // Only addresses of a link have a scope, and their prefix has zeros there.
-            SocketAddr::V6(v6) => Self((v6.ip().to_bits() >> 64) as u64 | u64::from(v6.scope_id()), true),
+            // On a link anybody may choose the rest of the prefix.
+            SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+                Self(0xfe80 << 48 | u64::from(v6.scope_id()), true)
+            }
+            SocketAddr::V6(v6) => Self((v6.ip().to_bits() >> 64) as u64, true),
         }
     }
 }
@@ -135,5 +138,6 @@ mod tests {
         assert_ne!(prefix("0.0.0.1:1"), prefix("[::1]:1"));
         assert_eq!(prefix("[fe80::1%3]:1"), prefix("[fe80::2%3]:1"));
         assert_ne!(prefix("[fe80::1%3]:1"), prefix("[fe80::1%4]:1"));
+        assert_eq!(prefix("[fe80::1%4]:1"), prefix("[fe80:0:0:3::1%4]:1"));
     }
 }

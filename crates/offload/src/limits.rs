@@ -108,11 +108,11 @@ ragchew_core::limits! {
     ITEMS_WAITING: usize = 768 * 1_024, "bytes";
     /// Bytes below which a reader that lost items gets new ones again, and may be told more of everything that there is.
     ITEMS_AGAIN: usize = 256 * 1_024, "bytes";
-    /// Bytes that the system is given at once for a connection. It takes more when a whole piece was read, by which a slow
+    /// Bytes that the system is given at once for a connection. It takes more when a piece or two were read, by which a slow
     /// reader is told from a deaf one.
     WRITE_PIECE: usize = 4 * 1_024, "bytes";
     /// A connection without an open request that sends no request for so long is closed, and so is one that for so long reads
-    /// less than WRITE_PIECE of what waits for it.
+    /// less than two of WRITE_PIECE of what waits for it.
     CONNECTION_SILENCE: Span = Span::secs(30);
     /// Lines in a row that are no request, after which a connection is closed.
     GARBAGE_LINES: u32 = 3, "lines";

@@ -387,6 +387,26 @@ fn a_watcher_that_reads_nothing_is_closed_and_one_that_reads_a_little_stays() {
 }
 
 #[test]
+fn a_long_answer_may_be_read_slowly_to_its_end() {
+    let mut shop = Shop::open();
+    let mut slow = shop.client();
+    slow.send("{\"id\":1,\"command\":\"sessions\"}\n");
+    let (to, ..) = shop.requests(1).remove(0);
+    shop.ok(to, 1, json!("x".repeat(700_000)));
+    let mut left = 700_000;
+    while left > 0 {
+        let mut piece = vec![0; left.min(8 * WRITE_PIECE)];
+        slow.stream.set_nonblocking(false).unwrap();
+        slow.stream.read_exact(&mut piece).unwrap();
+        slow.stream.set_nonblocking(true).unwrap();
+        left -= piece.len();
+        // Once the system has all of it the connection may end: what it has is still read.
+        shop.now = shop.now + Span(CONNECTION_SILENCE.0 - 1);
+        shop.turn();
+    }
+}
+
+#[test]
 fn an_item_is_made_only_when_there_is_room_for_it() {
     let mut shop = Shop::open();
     let mut watcher = shop.client();

@@ -59,3 +59,4 @@ pub use files::PLANTED;
 pub use links::kind as kind_of_link;
 pub use messages::{CLIENT_KINDS, kind_of_client, kind_of_server};
 pub use recording::{played, played_with_secrets};
+pub use replay::frames_replayed;

@@ -134,7 +134,9 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(texts());
     seeds.extend(captures());
     let tales = tales();
-    let of_hbp = |seed: &&Seed| seed.name.starts_with("real.hb") || seed.name.starts_with("real.adn");
+    let of_hbp = |seed: &&Seed| {
+        seed.name.ends_with(".story") && ["real.hb", "real.adn"].iter().any(|begin| seed.name.starts_with(begin))
+    };
     seeds.extend(tales.iter().filter(of_hbp).map(|seed| Seed { target: "replay", ..seed.clone() }));
     seeds.extend(tales);
     seeds.extend(words_of_processes());

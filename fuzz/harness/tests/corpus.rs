@@ -5,8 +5,8 @@ use ragchew_core::refusal::Refusal;
 use ragchew_core::wire::hbp::{ClientMessage, ServerMessage};
 use ragchew_fuzz_harness::seeds::{self, Seed};
 use ragchew_fuzz_harness::{
-    CLIENT_KINDS, PLANTED, TARGETS, commands_and_events, core, is_whole_conversation, kind_of_client, kind_of_link,
-    kind_of_server, played, played_with_secrets, revives, run, told,
+    CLIENT_KINDS, PLANTED, TARGETS, commands_and_events, core, frames_replayed, is_whole_conversation, kind_of_client,
+    kind_of_link, kind_of_server, played, played_with_secrets, revives, run, told,
 };
 use ragchew_transport::record::{Fault, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,6 +148,15 @@ fn the_corpus_of_decode_tells_of_everything_that_there_is_to_tell() {
         "\"event\":\"data\"",
     ] {
         assert!(told.contains(words), "nothing says {words:?}");
+    }
+}
+
+#[test]
+fn every_capture_among_the_seeds_is_replayed_and_its_clients_speak() {
+    for (name, file) in files("replay").into_iter().filter(|(name, _)| !name.starts_with("found.")) {
+        let frames = frames_replayed(&file);
+        let silent = name.contains("wrong-password");
+        assert!(frames.is_some_and(|frames| silent || frames > 0), "{name}: {frames:?} frames");
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::carried::at_most;
 use crate::id::{ConferenceTg, RfTg, Slot};
-use crate::limits::{MAX_CALLS, MAX_SESSIONS, MAX_SUBSCRIPTIONS};
+use crate::limits::{MAX_SESSIONS, MAX_SUBSCRIPTIONS};
 use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
 use crate::seed::Secrets;
@@ -78,8 +78,8 @@ type Few = SmallVec<[SubscriptionRef; 2]>;
 pub(crate) struct Subscriptions {
     #[serde(deserialize_with = "at_most::<_, _, { MAX_SUBSCRIPTIONS + 1 }>")]
     records: SlotMap<SubscriptionRef, Subscription>,
-    /// Each has a subscription or a call.
-    #[serde(deserialize_with = "at_most::<_, _, { MAX_SUBSCRIPTIONS + MAX_CALLS + 1 }>")]
+    /// Each has an entry in `by_tg`.
+    #[serde(deserialize_with = "at_most::<_, _, { MAX_SUBSCRIPTIONS + 1 }>")]
     conferences: SlotMap<ConferenceRef, Conference>,
     by_tg: Table<ConferenceTg, ConferenceRef>,
     by_key: Table<(SessionRef, Slot, RfTg), SubscriptionRef>,

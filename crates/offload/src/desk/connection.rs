@@ -74,12 +74,10 @@ pub(super) struct Connection<S> {
     open: BTreeMap<u64, Open>,
     out: VecDeque<u8>,
     garbage: u32,
-    /// When the last request came, or the last one was answered.
+    /// When the last request came, the last one was answered, or something was read of what waited.
     alive: Mono,
     /// When the other side was last seen to have read everything or some of what waits for it.
     read_at: Mono,
-    /// It has read since then.
-    reads: bool,
     /// There may be more to read than the last turn took.
     pub(super) unread: bool,
     /// The other side will send no more.
@@ -109,7 +107,6 @@ impl<S: Read + Write> Connection<S> {
             garbage: 0,
             alive: now,
             read_at: now,
-            reads: false,
             unread: true,
             ended: false,
             hung_up: false,
@@ -185,7 +182,7 @@ impl<S: Read + Write> Connection<S> {
         let id = rejected.id.filter(|id| !self.open.contains_key(id));
         self.push(&Response::Error { id, complaint: rejected.complaint });
         if self.garbage >= GARBAGE_LINES {
-            self.flush();
+            self.flush(now);
             self.over.get_or_insert(Over::Garbage);
         }
     }
@@ -251,7 +248,7 @@ impl<S: Read + Write> Connection<S> {
         }
         self.note_reader(now);
         self.put(line);
-        self.flush();
+        self.flush(now);
         if self.over.is_some() { Delivery::Gone } else { Delivery::Taken }
     }
 
@@ -266,22 +263,22 @@ impl<S: Read + Write> Connection<S> {
     }
 
     /// Sends what the other side takes.
-    pub(super) fn flush(&mut self) {
+    pub(super) fn flush(&mut self, now: Mono) {
         loop {
-            self.write_out();
+            self.write_out(now);
             let behind = |(&id, open): (&u64, &Open)| (open.missed > 0).then_some(id);
             let Some(id) = self.open.iter().find_map(behind).filter(|_| self.has_room()) else { return };
             self.tell_missed(id);
         }
     }
 
-    fn write_out(&mut self) {
+    fn write_out(&mut self, now: Mono) {
         while !self.out.is_empty() && self.over.is_none() {
             let front = self.out.as_slices().0;
             match self.stream.write(front.get(..WRITE_PIECE).unwrap_or(front)) {
                 Ok(n) if n > 0 => {
                     self.out.drain(..n);
-                    self.reads = true;
+                    (self.read_at, self.alive) = (now, now);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -317,9 +314,9 @@ impl<S: Read + Write> Connection<S> {
         self.out.push_back(b'\n');
     }
 
-    /// Notes whether the other side reads what is there for it.
+    /// Nothing waits yet for what is about to be put there.
     fn note_reader(&mut self, now: Mono) {
-        if std::mem::take(&mut self.reads) || self.out.is_empty() {
+        if self.out.is_empty() {
             self.read_at = now;
         }
     }
@@ -327,7 +324,7 @@ impl<S: Read + Write> Connection<S> {
     /// When it will have been silent for too long: it asks nothing and waits for nothing, or reads no [`WRITE_PIECE`] of what
     /// it waits for.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        let asks_nothing = self.open.is_empty().then(|| self.alive + CONNECTION_SILENCE);
+        let asks_nothing = (self.open.is_empty() && self.out.is_empty()).then(|| self.alive + CONNECTION_SILENCE);
         let reads_nothing = (!self.out.is_empty()).then(|| self.read_at + CONNECTION_SILENCE);
         [asks_nothing, reads_nothing].into_iter().flatten().min()
     }
@@ -335,8 +332,9 @@ impl<S: Read + Write> Connection<S> {
     /// Closes it when it has been silent for too long.
     pub(super) fn step(&mut self, now: Mono) {
         // The system tells that there is room only when there is much; a slow reader has made a little.
-        self.flush();
-        self.note_reader(now);
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.flush(now);
+        }
         if self.deadline().is_some_and(|at| at <= now) {
             self.over.get_or_insert(Over::Silent);
         }

@@ -103,7 +103,7 @@ impl Desk {
                         connection.hung_up();
                     }
                     connection.unread = true;
-                    connection.flush();
+                    connection.flush(now);
                 }
                 self.read(now, place);
             }
@@ -208,7 +208,7 @@ impl Desk {
             let (to, peer) = (ConnectionRef { place, number: *number }, connection.peer);
             let mut taken = Taken::default();
             connection.read(now, &mut taken);
-            connection.flush();
+            connection.flush(now);
             self.requests.extend(taken.requests.into_iter().map(|request| (to, peer, request)));
             self.audits.extend(taken.audits);
         }

@@ -31,19 +31,41 @@ fn mask_options(text: &[u8], out: &mut Vec<u8>) {
         if n > 0 {
             out.push(b';');
         }
-        match item.iter().position(|&b| b == b'=') {
-            Some(at) if is_secret(item.get(..at).unwrap_or_default()) => {
-                let (name, value) = item.split_at(at + 1);
-                out.extend_from_slice(name);
-                let says_something =
-                    |&b: &u8| b.is_ascii() && !matches!(b, b'\'' | b'"' | 0) && !char::from(b).is_whitespace();
-                match value.iter().any(says_something) {
-                    true => out.push(b'*'),
-                    false => out.extend((!value.is_empty()).then_some(b'\'')),
-                }
-            }
-            _ => out.extend_from_slice(item),
+        let value = item.iter().position(|&b| b == b'=').map(|at| at + 1);
+        match value.filter(|&value| is_secret(item.get(..value).unwrap_or_default())) {
+            Some(value) => mask_value(item, value, out),
+            None => mask_list(item, out),
         }
+    }
+}
+
+/// An item that is no secret by its name; in what it lists there may be one, where somebody wrote `,` for `;`.
+fn mask_list(item: &[u8], out: &mut Vec<u8>) {
+    for (n, entry) in item.split(|&b| b == b',').enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        let equals = entry.iter().enumerate().filter(|(_, octet)| **octet == b'=').map(|(at, _)| at + 1);
+        let mut from = 0;
+        let secret = equals.into_iter().find(|&value| {
+            let name = entry.get(from..value).unwrap_or_default();
+            from = value;
+            is_secret(name)
+        });
+        match secret {
+            Some(value) => mask_value(entry, value, out),
+            None => out.extend_from_slice(entry),
+        }
+    }
+}
+
+fn mask_value(item: &[u8], value: usize, out: &mut Vec<u8>) {
+    let (name, value) = item.split_at_checked(value).unwrap_or((item, &[]));
+    out.extend_from_slice(name);
+    let says_something = |&b: &u8| b.is_ascii() && !matches!(b, b'\'' | b'"' | 0) && !char::from(b).is_whitespace();
+    match value.iter().any(says_something) {
+        true => out.push(b'*'),
+        false => out.extend((!value.is_empty()).then_some(b'\'')),
     }
 }
 
@@ -71,6 +93,7 @@ mod tests {
         assert_eq!(masked(b"RPTOabcdTS2=91;KEY=a=b;TIMER=1;"), b"RPTOabcdTS2=91;KEY=*;TIMER=1;");
         assert_eq!(masked(b"RPTOabcd k'E\xffY\0 =;PASSWORD=x"), b"RPTOabcd k'E\xffY\0 =;PASSWORD=*");
         assert_eq!(masked(b"RPTOabcdKEYS"), b"RPTOabcdKEYS");
+        assert_eq!(masked(b"RPTOabcdTS2=91,KEY=hush77,92;=PASS=hush77"), b"RPTOabcdTS2=91,KEY=*,92;=PASS=*");
         // No key stays none.
         assert_eq!(masked(b"RPTOabcdKEY=;KEY= \0\"\xff;KEY= x"), b"RPTOabcdKEY=;KEY=';KEY=*");
         assert_eq!(masked(b"DMRDKEY=abc"), b"DMRDKEY=abc");

@@ -372,9 +372,12 @@ fn client_of(bytes: &[u8]) -> Option<ClientId> {
     bytes.get(4..)?.first_chunk().copied().map(ClientId::from_bytes)
 }
 
-/// The name of a program as people may see it: whoever made the recording chose it.
+/// The name of a program as people may see it: whoever made the recording chose it. Nothing that a terminal obeys, and
+/// nothing that turns or hides text.
 fn shown(program: &str) -> String {
-    program.chars().filter(|c| !c.is_control()).take(PROGRAM_NAME).collect()
+    let hidden =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    program.chars().filter(|&c| !c.is_control() && !hidden(c)).take(PROGRAM_NAME).collect()
 }
 
 /// What IP and UDP carry.

@@ -293,7 +293,7 @@ fn two_clients_at_one_address_on_two_links_stay_two_in_a_snapshot_and_in_a_repla
 
 #[test]
 fn the_name_of_the_program_holds_nothing_that_a_terminal_obeys() {
-    let name = "\u{1b}]0;gotcha\u{7}\u{1b}[2Jragchew ".to_owned() + &"x".repeat(1_000);
+    let name = "\u{1b}]0;gotcha\u{7}\u{1b}[2J\u{202e}ragchew ".to_owned() + &"x".repeat(1_000);
     let mut studio = Studio::new();
     studio.begin_as(&name);
     let played = play(studio.end().as_slice(), None);
