@@ -246,6 +246,10 @@ fn a_drain_whose_answer_is_late_goes_on_all_the_same_and_the_log_says_that_it_ma
     let status = ask(&server.socket(), &json!({"id": 4, "command": "status"}));
     assert_eq!(status["ok"]["value"]["last_calls"], true, "{status}");
     server.stopped.recv_timeout(PATIENCE).unwrap();
+    // The plane has not said yet that it stops: no new call begins until it does.
+    let status = ask(&server.socket(), &json!({"id": 5, "command": "status"}));
+    let value = &status["ok"]["value"];
+    assert_eq!((&value["last_calls"], &value["stopping"]), (&json!(true), &json!(false)), "{status}");
     let right = |lines: &str| lines.contains("*CONTROL* drain: not answered, and perhaps done, timeout");
     let until = Instant::now() + PATIENCE;
     while !right(&std::fs::read_to_string(server.dir.join("log")).unwrap()) {

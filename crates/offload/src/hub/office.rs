@@ -352,7 +352,6 @@ impl Office {
         self.figures.retain(|ticket| *ticket != settled.ticket);
         let asker = settled.asker;
         if let Gathered::Status(peer, request) = &settled.collected {
-            self.known.last_calls = self.draining.is_some();
             if let Served::Answered { response, .. } = serve(*peer, request, around.picture, &self.known) {
                 self.respond(around.now, asker.to, &response);
             }
