@@ -3,6 +3,7 @@
 
 use ragchew_core::id::RfTg;
 use ragchew_core::report::{CallEnd, Destination};
+use ragchew_core::shown::is_hidden;
 use ragchew_core::time::{Span, Wall};
 use ragchew_offload::log::Stamp;
 
@@ -70,9 +71,9 @@ pub(crate) fn call_end(cause: Option<CallEnd>) -> &'static str {
     }
 }
 
-/// Text that came from elsewhere, without what a terminal would obey.
+/// Text that came from elsewhere, without what a terminal would obey or what turns text.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    text.chars().filter(|&c| !is_hidden(c)).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_text_from_elsewhere_commands_no_terminal() {
-        assert_eq!(harmless("a\x1b[31mb\r\n\u{9b}c"), "a[31mbc");
+        assert_eq!(harmless("a\x1b[31m\u{202e}b\r\n\u{9b}c"), "a[31mbc");
         assert_eq!(stamp(1_700_000_000_123), "2023-11-14 22:13:20");
     }
 }

@@ -20,6 +20,7 @@ pub mod refusal;
 pub mod report;
 pub mod routing;
 mod seed;
+pub mod shown;
 pub mod snapshot;
 pub mod table;
 pub mod time;

@@ -3,6 +3,7 @@
 
 use super::failure::Failure;
 use crate::limits::{ANSWER_BYTES, ANSWER_GRACE};
+use ragchew_core::shown::is_hidden;
 use ragchew_offload::desk::{Command, Request, Response};
 use ragchew_offload::limits::ANSWER_WITHIN;
 use serde_json::Value;
@@ -124,7 +125,7 @@ impl Client {
     }
 
     fn garbage(&self, line: &[u8], error: &serde_json::Error) -> Failure {
-        let shown: String = String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).take(60).collect();
+        let shown: String = String::from_utf8_lossy(line).chars().filter(|&c| !is_hidden(c)).take(60).collect();
         Failure::garbage(&self.path, &format!("{shown:?}: {error}"))
     }
 

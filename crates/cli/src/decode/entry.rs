@@ -2,6 +2,7 @@
 //! knows no protocol.
 
 use crate::limits::TOLD_LIST;
+use ragchew_core::shown::is_hidden;
 use ragchew_core::time::Wall;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -126,8 +127,7 @@ impl<T: Ord> Few<T> {
 
 /// Text from the network, fit for a terminal: no control characters, nothing that turns the writing around.
 pub(super) fn clean(bytes: &[u8]) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    String::from_utf8_lossy(bytes).chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
+    String::from_utf8_lossy(bytes).chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// `n thing`, in the plural unless 1.

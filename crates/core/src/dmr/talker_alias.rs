@@ -1,6 +1,7 @@
 //! Talker alias: the talker's text in up to four LCs (FLCO 4–7), in four formats. Owns text coding and the assembly of a
 //! stream's blocks; never looks anyone up. Source: `wire.md` 5.8.
 
+use crate::shown::is_hidden;
 use core::fmt;
 use core::str::from_utf8;
 
@@ -73,11 +74,11 @@ impl AliasText {
         self.bytes.get(..usize::from(self.len)).and_then(|text| from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// Appends a character that is neither NUL nor another control character, if it fits.
+    /// Appends a character, if it fits and is neither NUL nor anything else that people cannot see.
     fn push(&mut self, character: char) {
         let start = usize::from(self.len);
         let end = start + character.len_utf8();
-        if let Some(place) = self.bytes.get_mut(start..end).filter(|_| !character.is_control()) {
+        if let Some(place) = self.bytes.get_mut(start..end).filter(|_| !is_hidden(character)) {
             character.encode_utf8(place);
             self.len = end as u8;
         }

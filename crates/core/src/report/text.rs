@@ -1,6 +1,7 @@
 //! Text of clients inside events: bytes of a fixed length, padded with NUL, so that an event owns no heap. Owns its form for
 //! people; makes nothing of what it says. Source: `wire.md` 1.4, design §5.
 
+use crate::shown::is_hidden;
 use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -31,12 +32,12 @@ impl<const N: usize> Default for Text<N> {
     }
 }
 
-/// Without padding and without what a terminal would obey; bytes that are not UTF-8 are shown as Latin-1.
+/// Without padding and without what a terminal would obey or what turns text; bytes that are not UTF-8 are shown as Latin-1.
 impl<const N: usize> fmt::Display for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.iter().position(|&byte| byte == 0).unwrap_or(N);
         let bytes = self.0.get(..end).unwrap_or_default().trim_ascii();
-        let mut put = |c: char| if c.is_control() { Ok(()) } else { fmt::Write::write_char(f, c) };
+        let mut put = |c: char| if is_hidden(c) { Ok(()) } else { fmt::Write::write_char(f, c) };
         match core::str::from_utf8(bytes) {
             Ok(text) => text.chars().try_for_each(&mut put),
             // The last character did not fit.
@@ -99,6 +100,7 @@ mod tests {
         assert_eq!(Text::<8>::new(b"M0TST   ").to_string(), "M0TST");
         assert_eq!(Text::<8>::new(b"Q3\x1bCAT\0\0").to_string(), "Q3CAT");
         assert_eq!(Text::<8>::new(b"K\xf6ln").to_string(), "K\u{f6}ln");
+        assert_eq!(Text::<8>::new("Q\u{202e}TAC".as_bytes()).to_string(), "QTAC");
     }
 
     #[test]

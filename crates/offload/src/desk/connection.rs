@@ -163,7 +163,7 @@ impl<S: Read + Write> Connection<S> {
 
     fn line(&mut self, now: Mono, parsed: Result<Request, Rejected>, taken: &mut Taken) {
         self.alive = now;
-        self.note_reader(now);
+        self.begin_reading(now);
         let admitted = parsed.and_then(|request| self.admit(request));
         let rejected = match admitted {
             Ok(request) => {
@@ -246,7 +246,7 @@ impl<S: Read + Write> Connection<S> {
             self.open.remove(&id);
             self.alive = now;
         }
-        self.note_reader(now);
+        self.begin_reading(now);
         self.put(line);
         self.flush(now);
         if self.over.is_some() { Delivery::Gone } else { Delivery::Taken }
@@ -314,8 +314,8 @@ impl<S: Read + Write> Connection<S> {
         self.out.push_back(b'\n');
     }
 
-    /// Nothing waits yet for what is about to be put there.
-    fn note_reader(&mut self, now: Mono) {
+    /// Something is about to wait: the time that the other side has to read it begins now, unless more waits already.
+    fn begin_reading(&mut self, now: Mono) {
         if self.out.is_empty() {
             self.read_at = now;
         }

@@ -8,6 +8,7 @@ use super::words::{CallFigures, refusal_marker, session_end, source_name, subscr
 use super::{Format, Level};
 use ragchew_core::id::Slot;
 use ragchew_core::report::{CallEnd, CallTag, Destination, ReportEvent, SessionTag, What};
+use ragchew_core::shown::is_hidden;
 use ragchew_core::time::{Span, Wall};
 use std::fmt::Write;
 
@@ -98,9 +99,7 @@ pub fn render_line(at: Wall, level: Level, text: &str, format: Format) -> String
 
 /// A character as it may stand in a line: controls, and what turns or hides text, are escaped.
 pub(super) fn printable(c: char) -> impl Iterator<Item = char> {
-    let hidden = c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let (escaped, plain) = if hidden { (Some(c.escape_default()), None) } else { (None, Some(c)) };
+    let (escaped, plain) = if is_hidden(c) { (Some(c.escape_default()), None) } else { (None, Some(c)) };
     escaped.into_iter().flatten().chain(plain)
 }
 

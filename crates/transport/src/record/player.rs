@@ -9,6 +9,7 @@ use etherparse::{SlicedPacket, TransportSlice};
 use ragchew_core::effects::FRAME_LEN;
 use ragchew_core::id::ClientId;
 use ragchew_core::net::Path;
+use ragchew_core::shown::is_hidden;
 use ragchew_core::wire::hbp::login_hash;
 use ragchew_core::{
     Config, Core, Effects, Input, Mono, Now, Seed, Snapshot, SnapshotError, Span, Wall, Witness, snapshot,
@@ -375,9 +376,7 @@ fn client_of(bytes: &[u8]) -> Option<ClientId> {
 /// The name of a program as people may see it: whoever made the recording chose it. Nothing that a terminal obeys, and
 /// nothing that turns or hides text.
 fn shown(program: &str) -> String {
-    let hidden =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    program.chars().filter(|&c| !c.is_control() && !hidden(c)).take(PROGRAM_NAME).collect()
+    program.chars().filter(|&c| !is_hidden(c)).take(PROGRAM_NAME).collect()
 }
 
 /// What IP and UDP carry.
