@@ -2,6 +2,7 @@
 //! thread. Joins core, transport and offload with channels; decides nothing of what they do. Source: design §1, 5, 6.
 
 mod closing;
+mod counters;
 mod keeper;
 mod outside;
 pub(crate) mod reporting;
@@ -285,7 +286,7 @@ impl Server {
         }
         let exit = match ended {
             Ok(counters) => {
-                keeper::say_counters(&log, &counters);
+                counters::say_counters(&log, &counters);
                 Exit::Ok
             }
             Err(error) => {

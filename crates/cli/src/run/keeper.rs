@@ -2,7 +2,8 @@
 //! longer needs. A reload opens new sockets first; any refusal before the reactor took it over leaves all as it was.
 //! Source: design §5 (keeper), §6 (reload).
 
-use super::outside::Ear;
+use super::counters::say_counters;
+use super::outside::{Ear, ReloadAsked};
 use super::{Origin, finding_lines, listener_names, log_findings, sockets};
 use crate::config::difference::{self, Addresses};
 use crate::config::{Numbers, Plan, Runtime, Severity, Socket, Source};
@@ -13,9 +14,8 @@ use ragchew_core::id::ListenerId;
 use ragchew_core::net::SocketId;
 use ragchew_offload::hub::{Heard, Reloaded};
 use ragchew_offload::log::{Level, LogItem, LogSender};
-use ragchew_transport::{BoundSocket, Command, Counters, Handle, Notice};
+use ragchew_transport::{BoundSocket, Command, Handle, Notice};
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::io;
 
 pub(super) struct Keeper {
@@ -30,15 +30,6 @@ pub(super) struct Keeper {
     again: bool,
     /// Where operators hear what came of their wishes.
     operators: Ear,
-}
-
-/// What an operator may ask of the keeper; answered as [`Heard::Reloaded`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReloadAsked {
-    /// For the answer.
-    pub(super) id: RequestId,
-    /// Only what would change is wanted.
-    pub(super) dry_run: bool,
 }
 
 /// What is in force, as far as the next reload has to know it.
@@ -273,41 +264,6 @@ fn difference<'s>(open: &BTreeSet<SocketId>, wanted: &'s [Socket]) -> (Vec<&'s S
     (new, close)
 }
 
-/// Says what the transport counted, in one line.
-pub(super) fn say_counters(log: &LogSender, counters: &Counters) {
-    log.line(Level::Info, counters_line(counters));
-}
-
-/// What the transport counted, by name, in the order in which people read it.
-pub(super) fn counts(counters: &Counters) -> [(&'static str, u64); 14] {
-    let total = &counters.total;
-    [
-        ("received", total.received),
-        ("sent", total.sent),
-        ("too_long", total.too_long),
-        ("bad_source", total.bad_source),
-        ("kernel_drops", total.kernel_drops),
-        ("refused_control", total.refused_control),
-        ("dropped_old_voice", total.dropped_old_voice),
-        ("dropped_full_voice", total.dropped_full_voice),
-        ("dropped_at_close", total.dropped_at_close),
-        ("receive_errors", total.receive_errors.total()),
-        ("send_errors", total.send_errors.total()),
-        ("unroutable", counters.unroutable),
-        ("events_lost", counters.events_lost),
-        ("notices_lost", counters.notices_lost),
-    ]
-}
-
-fn counters_line(counters: &Counters) -> String {
-    let mut line = "counters".to_owned();
-    let shown = |&(name, count): &(&str, u64)| count > 0 || matches!(name, "received" | "sent");
-    for (name, count) in counts(counters).into_iter().filter(shown) {
-        let _ = write!(line, " {name}={count}");
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,12 +318,5 @@ mod tests {
         let text = reload_without_a_reactor(&dir);
         std::fs::remove_dir_all(&dir).unwrap();
         assert!(text.contains("nothing was changed") && !text.contains("listening"), "{text}");
-    }
-
-    #[test]
-    fn counters_are_one_line_that_leaves_out_what_did_not_happen() {
-        let mut counters = Counters { events_lost: 4, ..Counters::default() };
-        (counters.total.received, counters.total.sent, counters.total.too_long) = (3, 2, 1);
-        assert_eq!(counters_line(&counters), "counters received=3 sent=2 too_long=1 events_lost=4");
     }
 }

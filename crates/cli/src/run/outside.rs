@@ -1,14 +1,12 @@
 //! What joins the hub with the packet plane and the keeper: requests go out over their channels, what comes of them is put
 //! into the hub's own words. Owns the channels of the answers; decides nothing. Source: design §1 (imports), §5.
 
-use super::keeper::{ReloadAsked, counts};
+use super::counters::figures;
 use crate::limits::ANSWER_SLOTS;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ragchew_core::control::{ControlReply, ControlRequest, RequestId};
-use ragchew_offload::desk::PerfRow;
-use ragchew_offload::hub::{Bell, Busy, Figures, Heard, Outside};
+use ragchew_offload::hub::{Bell, Busy, Heard, Outside};
 use ragchew_transport::{Command, Counters, Handle};
-use std::collections::BTreeMap;
 
 /// The hub's hands.
 pub(super) struct Hands {
@@ -24,6 +22,15 @@ impl Hands {
     pub(super) fn new(reactor: Handle, keeper: Sender<ReloadAsked>, told: Receiver<Heard>) -> Self {
         Self { reactor, keeper, replies: bounded(ANSWER_SLOTS), counters: bounded(ANSWER_SLOTS), told }
     }
+}
+
+/// What an operator may ask of the keeper; answered as [`Heard::Reloaded`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReloadAsked {
+    /// For the answer.
+    pub(super) id: RequestId,
+    /// Only what would change is wanted.
+    pub(super) dry_run: bool,
 }
 
 /// Where the keeper tells the hub something.
@@ -69,30 +76,4 @@ impl Outside for Hands {
         let figures = || self.counters.1.try_recv().ok().map(|counters| Heard::Figures(figures(&counters)));
         reply.or_else(figures).or_else(|| self.told.try_recv().ok())
     }
-}
-
-/// What the packet plane counted, in the words of operators.
-fn figures(counters: &Counters) -> Figures {
-    let perf = &counters.perf;
-    let busy = u128::from(perf.busy_ns) * 1_000 / u128::from(perf.observed_ns.max(1));
-    Figures {
-        perf: PerfRow {
-            name: "reactor".to_owned(),
-            turns: counters.turns,
-            busy: busy.min(1_000) as u16,
-            longest_turn_us: perf.longest_turn_ns / 1_000,
-            queue_depth: perf.queue_depth as u32,
-            queue_high_water: perf.queue_high_water as u32,
-            queue_capacity: perf.queue_capacity as u32,
-        },
-        counters: named(counters),
-        refused: counters.events_refused,
-    }
-}
-
-fn named(counters: &Counters) -> BTreeMap<String, u64> {
-    let own = counts(counters).map(|(name, count)| (name.to_owned(), count));
-    let refused = counters.refusals.iter().map(|&(name, count)| (format!("refused.{name}"), count));
-    let held = counters.tables.iter().map(|&(name, count)| (format!("held.{name}"), count));
-    own.into_iter().chain(refused).chain(held).collect()
 }

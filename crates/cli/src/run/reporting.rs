@@ -1,8 +1,7 @@
 //! How the hub of a server is put together from its configuration: which workers, the command socket, the names of this start.
 //! What cannot be had of it is said and costs only itself: a server without a database still serves. Source: design §5, §6.
 
-use super::keeper::ReloadAsked;
-use super::outside::{Ear, Hands};
+use super::outside::{Ear, Hands, ReloadAsked};
 use super::{listener_names, state};
 use crate::config::{Plan, Runtime};
 use crate::limits::{HEARD_SLOTS, RELOAD_SLOTS};

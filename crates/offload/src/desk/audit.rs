@@ -1,9 +1,17 @@
 //! Who asked for a change, and what came of it: one line for each, also when it was refused. Owns its words; writes nothing.
 //! Source: R-245, `runtime.md` S4-34.
 
-use super::connection::Peer;
 use super::protocol::{Command, Complaint, WorkerAction};
 use std::fmt;
+
+/// Who is at the other end, as the system says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// User number.
+    pub uid: u32,
+    /// Process number when it connected; 0 when it cannot be seen from here.
+    pub pid: u32,
+}
 
 /// A line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 //! be fetched or done. Pure. Owns the rules of parameters; carries out nothing. Source: design §5, R-240 to R-245.
 
 use super::answers::{Done, Status};
-use super::audit::{Audit, Change};
-use super::connection::Peer;
+use super::audit::{Audit, Change, Peer};
 use super::lists;
 use super::protocol::{Command, Complaint, Request, Response, WorkerAction};
 use crate::limits::{

@@ -2,7 +2,7 @@
 //! the other side, and when it has been silent for too long. Owns the limits of a connection; knows no poll and no clock, so
 //! that it is tested with any stream. Source: design §5, R-241, R-245.
 
-use super::audit::Audit;
+use super::audit::{Audit, Peer};
 use super::line::{self, Line, Lines, Rejected};
 use super::protocol::{Complaint, Request, Response};
 use crate::desk::answers::Missed;
@@ -13,15 +13,6 @@ use crate::limits::{
 use ragchew_core::Mono;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
-
-/// Who is at the other end, as the system says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// User number.
-    pub uid: u32,
-    /// Process number when it connected; 0 when it cannot be seen from here.
-    pub pid: u32,
-}
 
 /// What happened to a line that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,9 +23,9 @@ pub use answers::{
     Records, ReloadAnswer, SessionRecords, SessionRow, Sessions, Status, SubscriptionRow, TalkgroupRow, Talkgroups,
     TroubleRow, WorkerRow, Workers,
 };
-pub use audit::{Audit, Change};
+pub use audit::{Audit, Change, Peer};
 pub use clerk::{Errand, Facts, Served, outcome, serve};
-pub use connection::{Delivery, Peer};
+pub use connection::Delivery;
 pub use line::{Line, Lines, Rejected, parse};
 pub use pending::{Asker, Pending, Settled, Ticket};
 pub use protocol::{Command, Complaint, Request, Response, WorkerAction};

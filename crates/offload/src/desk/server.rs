@@ -1,8 +1,8 @@
 //! The desk: the listening socket and its connections on the hub's poll. Owns the sockets and what all connections together
 //! may cost; has no thread, no clock, and carries out nothing. Source: design §5, R-240, R-241, R-245.
 
-use super::audit::Audit;
-use super::connection::{Connection, Counts, Delivery, Over, Peer, Taken};
+use super::audit::{Audit, Peer};
+use super::connection::{Connection, Counts, Delivery, Over, Taken};
 use super::place::Place;
 use super::protocol::{Complaint, Request, Response};
 use crate::limits::{ACCEPT_AGAIN, ACCEPT_BUDGET, AUDITS_WAITING, CONNECTIONS};
