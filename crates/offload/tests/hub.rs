@@ -186,6 +186,31 @@ fn what_the_core_reports_reaches_the_database_on_a_thread_and_on_the_hubs_own() 
 }
 
 #[test]
+fn events_that_follow_each_other_closely_wake_the_hub_a_few_times_only() {
+    let mut server = Server::start("gather", Placement::Thread, true);
+    records(&server, 0);
+    let turns = |server: &Server| {
+        let answer = ask(&server.socket(), &json!({"id": 1, "command": "perf", "within_ms": 1}));
+        let rows = answer["ok"]["value"]["rows"].as_array().unwrap().clone();
+        rows.iter().find(|row| row["name"] == "hub").unwrap()["turns"].as_u64().unwrap()
+    };
+    let (before, began) = (turns(&server), Instant::now());
+    // As the reactor tells them: each in a turn of its own, some time after the last.
+    for session in 1..=200 {
+        let at = began + session as u32 * Duration::from_millis(1);
+        while Instant::now() < at {
+            std::thread::yield_now();
+        }
+        server.tell(connected(session));
+    }
+    let (woken, windows) = (turns(&server) - before, began.elapsed().as_millis() as u64 / 20 + 1);
+    // A window may end three times besides its deadline: by its first event and by what the worker answers.
+    assert!(woken < 4 * windows + 10, "{woken} turns in {windows} windows");
+    let status = json!({"id": 2, "command": "status"});
+    ask_until(&server.socket(), &status, |answer| answer["ok"]["value"]["sessions"] == 200);
+}
+
+#[test]
 fn no_sender_survives_the_stop() {
     let mut server = Server::start("stop", Placement::Thread, true);
     server.tell(connected(1));

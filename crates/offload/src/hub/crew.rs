@@ -235,6 +235,15 @@ impl Crew {
         self.feed(now);
     }
 
+    /// Before the hub sleeps: the poll learns whose socket is to take more.
+    pub(crate) fn follow(&mut self, registry: &Registry) {
+        for member in &mut self.members {
+            if let Some(host) = &mut member.host {
+                host.follow(registry, member.token);
+            }
+        }
+    }
+
     /// Something happened, by an operator or by itself.
     pub(crate) fn happened(&mut self, now: Mono, registry: &Registry, input: Input) {
         let mut actions = Vec::new();

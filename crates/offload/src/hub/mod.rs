@@ -116,8 +116,8 @@ pub struct Hub {
     lost: Lost,
     /// The most events that waited.
     deepest: u32,
-    /// Events came in the last turn, so that more may follow.
-    gathers: bool,
+    /// Events came, so that more may follow: until then nobody has to ring for them.
+    gathers: Option<Mono>,
     /// The orderly end was told.
     stopping: bool,
     stage: Stage,
@@ -206,7 +206,7 @@ impl Hub {
             waiting: Vec::new(),
             lost: Lost::default(),
             deepest: 0,
-            gathers: false,
+            gathers: None,
             stopping: false,
             stage: Stage::Running,
         })
@@ -249,14 +249,15 @@ impl Hub {
     /// for those.
     fn wait(&mut self) {
         let now = self.clock.now();
-        let gathers = std::mem::take(&mut self.gathers) && self.stage == Stage::Running;
-        let rang = !gathers && !self.bell.sleep();
+        self.crew.follow(self.poll.registry());
+        self.gathers = self.gathers.filter(|until| *until > now && self.stage == Stage::Running);
+        let rang = self.gathers.is_none() && !self.bell.sleep();
         let pending = rang || !self.ears.events.is_empty() || !self.ears.lines.is_empty();
-        let timeout = match self.timeout(now) {
+        let timeout = match (self.timeout(now), self.gathers) {
             _ if self.ears.events.len() >= EVENT_BUDGET => Duration::ZERO,
-            timeout if gathers => timeout.min(Duration::from_nanos(HUB_GATHER.0)),
+            (timeout, Some(until)) => timeout.min(Duration::from_nanos(until.since(now).0)),
             _ if pending => Duration::ZERO,
-            timeout => timeout,
+            (timeout, None) => timeout,
         };
         let before = Instant::now();
         // A poll that fails is one that came back early: every turn looks at everything.
@@ -320,7 +321,7 @@ impl Hub {
         for _ in 0..EVENT_BUDGET {
             match self.ears.events.try_recv() {
                 Ok(numbered) => {
-                    self.gathers = true;
+                    self.gathers = Some(now + HUB_GATHER);
                     self.take(&numbered);
                 }
                 Err(TryRecvError::Empty) => return,

@@ -37,7 +37,15 @@ pub(crate) struct Host {
 }
 
 enum Link {
-    Stream { stream: UnixStream, reader: Reader, writer: Writer, body: Body, open: bool },
+    Stream {
+        stream: UnixStream,
+        reader: Reader,
+        writer: Writer,
+        body: Body,
+        open: bool,
+        /// The poll tells when the socket takes more.
+        watches_room: bool,
+    },
     Here(Here),
 }
 
@@ -75,7 +83,7 @@ impl Host {
         ours.set_nonblocking(true)?;
         let mut stream = UnixStream::from_std(ours);
         let (registry, token) = place;
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        registry.register(&mut stream, token, Interest::READABLE)?;
         let body = match placement {
             Placement::Process => Body::Process(child(&begin, workshop.word, theirs)?),
             _ => {
@@ -85,7 +93,8 @@ impl Host {
             }
         };
         let (reader, writer) = (Reader::default(), Writer::default());
-        let mut host = Self { incarnation, link: Link::Stream { stream, reader, writer, body, open: true } };
+        let link = Link::Stream { stream, reader, writer, body, open: true, watches_room: false };
+        let mut host = Self { incarnation, link };
         host.send(now, &ToWorker::Begin(begin));
         Ok(host)
     }
@@ -128,6 +137,22 @@ impl Host {
             if *open && writer.write(stream).is_err() {
                 *open = false;
             }
+        }
+    }
+
+    /// The poll is to tell when the socket takes more, if something waits for that; otherwise every message that the worker
+    /// reads would wake the hub.
+    pub(crate) fn follow(&mut self, registry: &Registry, token: Token) {
+        let Link::Stream { stream, writer, open, watches_room, .. } = &mut self.link else { return };
+        let wants = *open && writer.waiting() > 0;
+        if wants == *watches_room {
+            return;
+        }
+        let interest = if wants { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        match registry.reregister(stream, token, interest) {
+            Ok(()) => *watches_room = wants,
+            // One that the poll does not follow would stand still: it is replaced.
+            Err(_) => *open = false,
         }
     }
 
