@@ -6,6 +6,7 @@ use crate::files::{PLANTED, holds_planted};
 use crate::input::Bytes;
 use clap::Parser;
 use ragchew_cli::decode::{DecodeArgs, tell};
+use ragchew_core::shown::is_hidden;
 use ragchew_core::time::Wall;
 use ragchew_transport::capture::{Capture, Datagram};
 use ragchew_transport::record::mask;
@@ -54,7 +55,7 @@ pub(crate) fn decode(data: &[u8]) {
     let (json, capture, told) = run(data);
     let [base, each] = LONGEST_TALE;
     assert!(told.len() <= base + each * capture.datagrams.len(), "{} octets", told.len());
-    if let Some(bad) = told.chars().find(|&c| c.is_control() && c != '\n') {
+    if let Some(bad) = told.chars().find(|&c| is_hidden(c) && c != '\n') {
         panic!("{bad:?} would reach a terminal");
     }
     assert!(said_openly(&capture) || !holds_planted(&told), "the passphrase is shown");

@@ -200,9 +200,11 @@ fn json_lines_are_one_object_each_with_the_same_fields() {
 #[test]
 fn what_a_client_sends_cannot_forge_or_break_a_line() {
     let evil = "x\nERROR \x1b[2J' \"y";
-    for format in [Format::Text, Format::Compat, Format::Json] {
-        let line = line(described(evil), format);
-        assert!(!line.chars().any(char::is_control), "{line:?}");
+    let forms = [Format::Text, Format::Compat, Format::Json];
+    for (text, format) in [evil, "a\u{202e}\u{ad}\u{2066}b"].iter().flat_map(|&text| forms.map(|format| (text, format)))
+    {
+        let line = line(described(text), format);
+        assert!(!line.chars().any(ragchew_core::shown::is_hidden), "{line:?}");
         assert_eq!(line.lines().count(), 1);
     }
     assert!(line(described(evil), Format::Compat).ends_with(r#"Desc: x\x0aERROR \x1b[2J\' "y"#));
