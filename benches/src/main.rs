@@ -47,7 +47,8 @@ fn wanted() -> Option<Wanted> {
             "--gate" => wanted.gate = true,
             "--accept" => wanted.accept = true,
             "--only" => wanted.parts = arguments.next()?.split(',').map(String::from).collect(),
-            "--server" => wanted.server = arguments.next()?.into(),
+            // It is started in a folder of its own.
+            "--server" => wanted.server = std::path::absolute(arguments.next()?).ok()?,
             _ => return None,
         }
     }
