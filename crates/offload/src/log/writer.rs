@@ -4,7 +4,7 @@
 use super::names::Names;
 use super::{Format, Level, LogItem, LogSender, Shared, render, render_line, wall};
 use crate::limits::{LOG_BUFFER, LOG_CAPACITY, LOG_IDLE};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -95,6 +95,7 @@ impl LogWriter {
         let (items, queue) = bounded(capacity);
         let (end, ended) = bounded::<()>(1);
         let shared = Arc::new(Shared::default());
+        let tail = tail.map(|to| Tail { to, missed: 0 });
         let lines = Lines { sink, waiting: Vec::new(), unwritten: 0, complaints: Some(complaints), tail, format };
         let mut scribe = Scribe { lines, path, names, shared: Arc::clone(&shared) };
         thread::Builder::new().name("log".to_owned()).spawn(move || {
@@ -121,6 +122,28 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
+/// For those who follow the log; never waited for.
+struct Tail {
+    to: Sender<String>,
+    /// Lines that found no room there and that it was not told of.
+    missed: u64,
+}
+
+impl Tail {
+    /// Passes a line on; who follows too slowly misses lines, is told how many, and the output has them.
+    fn pass(&mut self, line: &str, format: Format) {
+        if self.missed > 0 {
+            let text = format!("{} log lines are not shown here: whoever shows them could not keep up", self.missed);
+            if self.to.try_send(render_line(wall(), Level::Warning, &text, format)).is_ok() {
+                self.missed = 0;
+            }
+        }
+        if self.missed > 0 || matches!(self.to.try_send(line.to_owned()), Err(TrySendError::Full(_))) {
+            self.missed += 1;
+        }
+    }
+}
+
 /// Lines on their way to the output.
 struct Lines {
     sink: Sink,
@@ -130,17 +153,15 @@ struct Lines {
     unwritten: u64,
     /// Where the first failure is told.
     complaints: Option<Sink>,
-    /// For those who follow the log; never waited for.
-    tail: Option<Sender<String>>,
+    tail: Option<Tail>,
     format: Format,
 }
 
 impl Lines {
     /// Adds a line; what the output refuses is counted and said once it takes lines again.
     fn write(&mut self, line: &str) {
-        if let Some(tail) = &self.tail {
-            // Who follows too slowly misses lines, and the file has them.
-            let _ = tail.try_send(line.to_owned());
+        if let Some(tail) = &mut self.tail {
+            tail.pass(line, self.format);
         }
         if self.unwritten > 0 {
             if !self.own_line(&format!("{} log lines could not be written", self.unwritten)) {
@@ -375,6 +396,21 @@ mod tests {
         assert!(others.iter().all(|line| line.len() == 100 && line.ends_with("xxx")));
         let said = own.iter().map(|line| line.split(' ').find_map(|word| word.parse::<usize>().ok()).unwrap());
         assert_eq!(others.len() + said.sum::<usize>(), 7 * 200);
+    }
+
+    #[test]
+    fn who_follows_too_slowly_is_told_how_many_lines_he_missed_and_gets_the_next_ones() {
+        let (to, follower) = bounded(3);
+        let mut lines = Lines { tail: Some(Tail { to, missed: 0 }), ..lines(&endless(), &endless()) };
+        (0..10).for_each(|n| lines.write(&format!("line {n}")));
+        assert_eq!(follower.try_iter().collect::<Vec<_>>(), ["line 0", "line 1", "line 2"]);
+        lines.write("line 10");
+        let got: Vec<_> = follower.try_iter().collect();
+        assert!(got.len() == 2 && got[0].contains("WARNING 7 log lines are not shown here"), "{got:?}");
+        assert_eq!(got[1], "line 10");
+        drop(follower);
+        (0..3).for_each(|n| lines.write(&format!("line {n}")));
+        assert_eq!(lines.tail.unwrap().missed, 0, "nobody is there to miss them");
     }
 
     #[test]
