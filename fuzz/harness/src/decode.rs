@@ -9,7 +9,6 @@ use ragchew_cli::decode::{DecodeArgs, tell};
 use ragchew_core::shown::is_hidden;
 use ragchew_core::time::Wall;
 use ragchew_transport::capture::{Capture, Datagram};
-use ragchew_transport::record::mask;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::LazyLock;
 
@@ -80,13 +79,11 @@ fn run(data: &[u8]) -> (bool, Capture, String) {
     (which >= MESSAGES, capture, String::from_utf8(out).expect("what is told is text"))
 }
 
-/// Whether somebody says the planted passphrase where it is no secret: elsewhere than in the KEY or PASS of an RPTO.
+/// Whether somebody says the planted passphrase where it is no secret: in anything but an RPTO or an answer.
 fn said_openly(capture: &Capture) -> bool {
-    let mut masked = Vec::new();
-    capture.datagrams.iter().any(|datagram| {
-        mask(&datagram.payload, &mut masked);
-        holds_planted(&String::from_utf8_lossy(&masked))
-    })
+    let secret = |payload: &[u8]| payload.starts_with(b"RPTO") || payload.starts_with(b"RPTK");
+    let mut open = capture.datagrams.iter().filter(|datagram| !secret(&datagram.payload));
+    open.any(|datagram| holds_planted(&String::from_utf8_lossy(&datagram.payload)))
 }
 
 /// Four hosts; the last is on IPv6.

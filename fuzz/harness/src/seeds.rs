@@ -140,8 +140,11 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(tales.iter().filter(of_hbp).map(|seed| Seed { target: "replay", ..seed.clone() }));
     seeds.extend(tales);
     seeds.extend(words_of_processes());
-    let secrets =
-        crate::core::OPTIONS.iter().chain(&[" pass word = x ; Key=\"abc'd\";PSWD=;PW", "KEY=a=b;KEY=c;key =d"]);
+    let secrets = crate::core::OPTIONS.iter().chain(&[
+        " pass word = x ; Key=\"abc'd\";PSWD=;PW",
+        "KEY=a=b;KEY=c;key =d",
+        "PASS=ab;cd=ef;TS2=91,PASS=x,y;TS02_+3=5;LANG=en_GB",
+    ]);
     seeds.extend(secrets.enumerate().map(|(n, text)| Seed {
         target: "mask",
         name: format!("options.{n}"),

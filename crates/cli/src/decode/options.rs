@@ -1,32 +1,10 @@
 //! OPTIONS in words: what was asked for and what was void. Never shows PASS or KEY, nor anything that could be one: only
 //! keys that are known and values that can be nothing but numbers. Source: `wire.md` 1.5.
 
-use ragchew_core::access::options::Options;
+use ragchew_core::access::options::{Options, is_known, read};
 use ragchew_core::config::UaTimer;
 use ragchew_core::id::Slot;
 use serde_json::{Value, json};
-
-/// Keys whose values are nobody's secret.
-const OPEN_KEYS: [&str; 18] = [
-    "TS1",
-    "TS2",
-    "TS1_STATIC",
-    "TS2_STATIC",
-    "DIAL",
-    "DEFAULT_REFLECTOR",
-    "STARTREF",
-    "TIMER",
-    "DEFAULT_UA_TIMER",
-    "RELINKTIME",
-    "VOICE",
-    "IDENT",
-    "VOICETG",
-    "IDENTTG",
-    "OVERRIDE_IDENT_TG",
-    "SINGLE",
-    "LANG",
-    "USERLINK",
-];
 
 /// An explained text.
 pub(super) struct Explained {
@@ -93,7 +71,7 @@ fn switch(on: bool) -> &'static str {
 
 /// Items, or entries of lists, that are void; how many hold a secret; how many have unknown keys.
 fn items(text: &[u8]) -> (Vec<String>, u64, u64) {
-    let text: String = text.iter().filter(|b| b.is_ascii() && !b"'\"\0".contains(b)).map(|b| char::from(*b)).collect();
+    let text = read(text);
     let (mut void, mut hidden, mut others) = (Vec::new(), 0, 0);
     for (n, item) in text.split(';').enumerate().filter(|(_, item)| !item.trim().is_empty()) {
         let Some((key, value)) = item.split_once('=') else {
@@ -103,7 +81,8 @@ fn items(text: &[u8]) -> (Vec<String>, u64, u64) {
         let key = key.trim().to_ascii_uppercase();
         match key.as_str() {
             "PASS" | "KEY" => hidden += 1,
-            key if OPEN_KEYS.contains(&key) || is_numbered(key) => void.extend(void_entries(key, value)),
+            "USERLINK" => {}
+            key if is_known(key) => void.extend(void_entries(key, value)),
             _ => others += 1,
         }
     }

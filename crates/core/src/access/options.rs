@@ -45,8 +45,7 @@ pub struct Options {
 impl Options {
     /// Reads the text of an RPTO; never fails.
     pub fn parse(text: &[u8]) -> Self {
-        let text: String =
-            text.iter().filter(|b| b.is_ascii() && !matches!(b, b'\'' | b'"' | 0)).map(|&b| char::from(b)).collect();
+        let text = read(text);
         let mut items = Items::default();
         for item in text.split(';').filter(|item| !item.trim().is_empty()) {
             match item.split_once('=') {
@@ -76,6 +75,16 @@ impl Options {
     }
 }
 
+/// The text as the parser sees it: octets that are not ASCII, quotes and NUL are passed over.
+pub fn read(text: &[u8]) -> String {
+    text.iter().filter(|b| b.is_ascii() && !matches!(b, b'\'' | b'"' | 0)).map(|&b| char::from(b)).collect()
+}
+
+/// Whether an item of this key, trimmed and in capitals, means something to the core.
+pub fn is_known(key: &str) -> bool {
+    Items::default().place(key).is_some()
+}
+
 /// Whether the text asks for nothing at all, so that the configuration's values stay.
 pub fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|b| matches!(b, b' ' | b';' | 0))
@@ -98,7 +107,14 @@ struct Items<'a> {
 
 impl<'a> Items<'a> {
     fn take(&mut self, key: &str, value: &'a str) {
-        let place = match key {
+        if let Some(place) = self.place(key) {
+            *place = Some(value);
+        }
+    }
+
+    /// Where the value of an item stands.
+    fn place(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
+        Some(match key {
             "TS1" | "TS1_STATIC" => &mut self.lists[0],
             "TS2" | "TS2_STATIC" => &mut self.lists[1],
             "DIAL" => &mut self.dial[0],
@@ -115,16 +131,12 @@ impl<'a> Items<'a> {
             "SINGLE" => &mut self.single,
             "LANG" => &mut self.language,
             "KEY" => &mut self.key,
-            _ => match numbered_list(key) {
-                Some((slot, n)) => match self.numbered.get_mut(slot).and_then(|list| list.get_mut(n)) {
-                    Some(place) => place,
-                    None => return,
-                },
+            _ => {
                 // Type, UserLink, SRC, UNIT, PASS and whatever else is none of ours.
-                None => return,
-            },
-        };
-        *place = Some(value);
+                let (slot, n) = numbered_list(key)?;
+                self.numbered.get_mut(slot)?.get_mut(n)?
+            }
+        })
     }
 
     fn into_options(self) -> Options {
