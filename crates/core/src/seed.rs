@@ -11,6 +11,7 @@ use blake2::digest::consts::U32;
 use blake2::digest::{KeyInit, Mac};
 use core::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where secrets come from.
 #[derive(Clone)]
@@ -43,11 +44,22 @@ impl core::fmt::Debug for Seed {
     }
 }
 
+/// Challenges of each client at each address, in order of time.
+type Script = BTreeMap<(ClientId, SocketAddr), Vec<(Mono, [u8; 4])>>;
+
+fn script(salts: Vec<ScriptedSalt>) -> Script {
+    let mut script = Script::new();
+    for ScriptedSalt { at, client, remote, salt } in salts {
+        script.entry((client, remote)).or_default().push((at, salt));
+    }
+    script
+}
+
 /// The secrets of this server, each derived from the seed under a name of its own.
 #[derive(Clone)]
 pub(crate) struct Secrets {
     key: [u8; 32],
-    scripted: Option<Vec<ScriptedSalt>>,
+    scripted: Option<Script>,
     numbers: StreamNumbers,
 }
 
@@ -68,7 +80,7 @@ impl Secrets {
     pub(crate) fn new(seed: Seed) -> Self {
         let (key, scripted) = match seed {
             Seed::Key(key) => (key, None),
-            Seed::ScriptedSalts(salts) => ([0; 32], Some(salts)),
+            Seed::ScriptedSalts(salts) => ([0; 32], Some(script(salts))),
         };
         let numbers = StreamNumbers { key: mac(&key, b"stream").finalize().into_bytes().into(), given: 0 };
         Self { key, scripted, numbers }
@@ -89,11 +101,9 @@ impl Secrets {
     /// Stateless: a keyed hash over ID, path and epoch, so that there is no table to fill (`wire.md` 1.3).
     pub(crate) fn salts(&self, client: ClientId, path: &Path, now: Mono) -> [Option<[u8; 4]>; 2] {
         if let Some(scripted) = &self.scripted {
-            let mut given = scripted
-                .iter()
-                .rev()
-                .filter(|s| s.at <= now && s.client == client && s.remote == path.remote)
-                .map(|s| s.salt);
+            let all = scripted.get(&(client, path.remote)).map_or(&[][..], Vec::as_slice);
+            let until = all.partition_point(|(at, _)| *at <= now);
+            let mut given = all.iter().take(until).rev().map(|(_, salt)| *salt);
             return [given.next(), given.next()];
         }
         let epoch = now.0 / CHALLENGE_EPOCH.0;

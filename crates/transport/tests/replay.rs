@@ -17,6 +17,7 @@ use ragchew_transport::replay::{
 };
 use std::borrow::Cow;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -515,4 +516,42 @@ fn the_first_line_that_is_not_the_goldens_is_named_and_remarks_do_not_count() {
     assert_eq!((short.line, short.replay), (5, None));
     let long = first_difference(golden, "server 1\n  sent a\n  sent b\n  sent d\n").unwrap();
     assert_eq!((long.line, long.golden), (6, None));
+}
+
+/// What this thread has computed so far, in nanoseconds; waiting does not count.
+fn computed() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// A capture in which so many clients of different addresses ask for a challenge and get one.
+fn asking(clients: u32) -> Capture {
+    let server = ([127, 0, 0, 1], 62_031).into();
+    let mut capture = Capture::default();
+    for n in 0..clients {
+        let client: SocketAddr = ([10, (n >> 16) as u8, (n >> 8) as u8, n as u8], 62_031).into();
+        let at = Wall(1_700_000_000_000_000_000 + u64::from(n) * 1_000_000);
+        let mut say = |source, destination, payload: Vec<u8>| {
+            capture.datagrams.push(Datagram { at, source, destination, payload: payload.into() });
+        };
+        let (id, salt) = ((2_000_000 + n).to_be_bytes(), n.to_be_bytes());
+        say(client, server, [b"RPTL", &id[..]].concat());
+        say(server, client, [b"RPTACK", &salt[..]].concat());
+        say(server, client, b"MSTNAKxxxx".to_vec());
+    }
+    capture
+}
+
+#[test]
+fn a_client_costs_the_same_in_a_capture_of_few_and_of_many() {
+    let cost = |clients| {
+        let capture = asking(clients);
+        let before = computed();
+        let result = play("asking", &capture).unwrap();
+        assert_eq!(result.clients.len(), clients as usize);
+        (computed() - before) / u64::from(clients)
+    };
+    let (few, many) = (cost(4_000), cost(40_000));
+    println!("{few} ns a client among 4,000, {many} among 40,000");
+    assert!(many < 4 * few, "{few} ns a client among 4,000, {many} among 40,000");
 }

@@ -2,10 +2,10 @@
 //! 11–14 never count, because they hold the receiver's own ID. Source: `wire.md` 1.7.
 
 use super::Party;
-use super::scene::{Course, Request, Scene};
+use super::scene::{Course, Line, Request, Scene};
 use ragchew_core::id::{ClientId, StreamId};
 use ragchew_core::wire::hbp::{DmrdView, dmrd};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Range;
 
@@ -119,12 +119,13 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// Compares the whole replay with the recording.
 pub(super) fn differences(scene: &Scene<'_>, clients: &[Party], far_end: &Party) -> Vec<Difference> {
     let mut all = Vec::new();
-    for (index, party) in clients.iter().enumerate() {
-        answers(scene, index, party, &mut all);
-        unasked(scene, index, party, &mut all);
-        let recorded = scene.lines.iter().filter(|line| line.client == index);
-        let down = recorded.filter(|line| !matches!(line.course, Course::Up { .. })).map(|line| line.bytes);
-        frames(down, party, &mut all);
+    let lines = by_client(scene, 0..scene.lines.len());
+    let alone = by_client(scene, scene.unasked.iter().copied());
+    for ((party, lines), alone) in clients.iter().zip(lines).zip(alone) {
+        answers(scene, &lines, party, &mut all);
+        unasked(&alone, party, &mut all);
+        let down = lines.iter().filter(|(_, line)| !matches!(line.course, Course::Up { .. }));
+        frames(down.map(|(_, line)| line.bytes), party, &mut all);
     }
     // What the captured clients said has to reach the far end as it was said.
     let up = scene.lines.iter().filter(|line| matches!(line.course, Course::Up { .. })).map(|line| line.bytes);
@@ -132,18 +133,32 @@ pub(super) fn differences(scene: &Scene<'_>, clients: &[Party], far_end: &Party)
     all
 }
 
-fn answers(scene: &Scene<'_>, client: usize, party: &Party, all: &mut Vec<Difference>) {
+/// A line with its place in [`Scene::lines`].
+type Placed<'s, 'c> = (usize, &'s Line<'c>);
+
+/// Those of `places` that are of each client, so that no client costs what the others said.
+fn by_client<'s, 'c>(scene: &'s Scene<'c>, places: impl Iterator<Item = usize>) -> Vec<Vec<Placed<'s, 'c>>> {
+    let mut all = vec![Vec::new(); scene.clients.len()];
+    for (place, line) in places.filter_map(|place| Some((place, scene.lines.get(place)?))) {
+        if let Some(of_client) = all.get_mut(line.client) {
+            of_client.push((place, line));
+        }
+    }
+    all
+}
+
+fn answers(scene: &Scene<'_>, lines: &[Placed<'_, '_>], party: &Party, all: &mut Vec<Difference>) {
     let mut sent: BTreeMap<usize, &[u8]> = BTreeMap::new();
     for control in &party.sent {
         if let Some(line) = control.answers {
             sent.entry(line).or_insert(&control.bytes);
         }
     }
-    for (index, line) in scene.lines.iter().enumerate().filter(|(_, line)| line.client == client) {
+    for (index, line) in lines {
         let Course::Up { answer } = line.course else { continue };
         let Some(request) = Request::of(line.bytes) else { continue };
         let recorded = answer.and_then(|answer| scene.lines.get(answer)).map_or(&[][..], |answer| answer.bytes);
-        let sent = sent.get(&index).copied().unwrap_or(&[]);
+        let sent = sent.get(index).copied().unwrap_or(&[]);
         if recorded != sent {
             all.push(Difference::Answer {
                 client: party.client,
@@ -156,27 +171,31 @@ fn answers(scene: &Scene<'_>, client: usize, party: &Party, all: &mut Vec<Differ
     }
 }
 
-fn unasked(scene: &Scene<'_>, client: usize, party: &Party, all: &mut Vec<Difference>) {
-    let lines = scene.unasked.iter().filter_map(|&line| scene.lines.get(line)).filter(|line| line.client == client);
-    let mut recorded: Vec<_> = lines.map(|line| (line.at.since.as_millis() as i64, line.bytes)).collect();
+fn unasked(lines: &[Placed<'_, '_>], party: &Party, all: &mut Vec<Difference>) {
+    // How many of the same bytes each side has beyond the other.
+    let mut sent: HashMap<&[u8], usize> = HashMap::new();
+    let mut recorded: HashMap<&[u8], usize> = HashMap::new();
     let is_control = |bytes: &[u8]| DmrdView::parse(bytes).is_err();
-    for sent in party.sent.iter().filter(|sent| sent.answers.is_none() && is_control(&sent.bytes)) {
-        match recorded.iter().position(|(_, bytes)| *bytes == sent.bytes) {
-            Some(same) => drop(recorded.remove(same)),
-            None => all.push(Difference::Unasked {
-                client: party.client,
-                at_ms: sent.at_ms,
-                bytes: sent.bytes.clone(),
-                recorded: false,
-            }),
+    let unasked = || party.sent.iter().filter(|sent| sent.answers.is_none() && is_control(&sent.bytes));
+    unasked().for_each(|one| *sent.entry(&one.bytes).or_default() += 1);
+    lines.iter().for_each(|(_, line)| *recorded.entry(line.bytes).or_default() += 1);
+    // The first of equal ones belong to each other; those that are left over are the last.
+    let is_left_over = |bytes: &[u8], of: &mut HashMap<&[u8], usize>| match of.get_mut(bytes) {
+        Some(partners) if *partners > 0 => {
+            *partners -= 1;
+            false
         }
+        _ => true,
+    };
+    let mut note = |at_ms: i64, bytes: &[u8], recorded: bool| {
+        all.push(Difference::Unasked { client: party.client, at_ms, bytes: bytes.to_vec(), recorded });
+    };
+    for one in unasked().filter(|one| is_left_over(&one.bytes, &mut recorded)) {
+        note(one.at_ms, &one.bytes, false);
     }
-    all.extend(recorded.into_iter().map(|(at_ms, bytes)| Difference::Unasked {
-        client: party.client,
-        at_ms,
-        bytes: bytes.to_vec(),
-        recorded: true,
-    }));
+    for (_, line) in lines.iter().filter(|(_, line)| is_left_over(line.bytes, &mut sent)) {
+        note(line.at.since.as_millis() as i64, line.bytes, true);
+    }
 }
 
 /// A frame's place: its stream, its sequence number, and the how manieth of that number it is.
