@@ -3,7 +3,8 @@
 
 use crate::access::Access;
 use crate::access::session::LoginState;
-use crate::limits::{DRAIN_COPIES, DRAIN_INTERVAL, EFFECTS_SOFT_LIMIT};
+use crate::carried::at_most;
+use crate::limits::{DRAIN_COPIES, DRAIN_INTERVAL, EFFECTS_SOFT_LIMIT, MAX_CALLS, MAX_SESSIONS};
 use crate::refs::{CallRef, SessionRef};
 use crate::report::SessionEnd;
 use crate::routing::Routing;
@@ -23,7 +24,9 @@ enum Stage {
 /// How far the orderly end is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Drain {
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CALLS>")]
     calls: Vec<CallRef>,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_SESSIONS>")]
     sessions: Vec<SessionRef>,
     stage: Stage,
     /// Index of the next call or session of this stage.

@@ -190,6 +190,9 @@ impl Core {
     ) -> Result<Self, SnapshotError> {
         let State { mut config, deadlines, refusals, numbers, given, last_calls, mut access, mut routing, drain } =
             snapshot.state()?;
+        if !config.is_within_limits() {
+            return Err(SnapshotError::Content);
+        }
         if let Some(from) = secrets {
             config.unlabel(from);
         }
@@ -221,8 +224,8 @@ pub fn encode_config(config: &Config) -> Vec<u8> {
 /// # Errors
 /// [`SnapshotError::Content`].
 pub fn decode_config(bytes: &[u8]) -> Result<Config, SnapshotError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((config, [])) => Ok(config),
+    match postcard::take_from_bytes::<Config>(bytes) {
+        Ok((config, [])) if config.is_within_limits() => Ok(config),
         _ => Err(SnapshotError::Content),
     }
 }

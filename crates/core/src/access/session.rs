@@ -6,7 +6,7 @@ use crate::access::said::Said;
 use crate::access::settings::Settings;
 use crate::carried::at_most;
 use crate::id::{ClientId, ListenerId, SessionNo};
-use crate::limits::{MAX_SESSIONS, SESSION_TIMEOUT};
+use crate::limits::{MAX_SESSIONS, MAX_STATIC, SESSION_TIMEOUT};
 use crate::net::{Endpoint, Path};
 use crate::rate::Bucket;
 use crate::refs::SessionRef;
@@ -241,7 +241,8 @@ impl Sessions {
 
     /// Gives the tables of a snapshot their keys.
     pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
-        if self.records.len() > MAX_SESSIONS {
+        let wants_too_much = |record: &AccessSession| record.settings.statics.len() > 2 * MAX_STATIC;
+        if self.records.len() > MAX_SESSIONS || self.records.values().any(wants_too_much) {
             return Err(TableFull);
         }
         self.by_number = self.records.iter().map(|(session, record)| (record.number, session)).collect();

@@ -84,7 +84,7 @@ impl Routing {
 
     /// Gives the tables of a snapshot their keys.
     pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
-        self.subscriptions.settle(secrets)?;
+        self.subscriptions.settle(secrets, self.calls.len())?;
         self.memory.settle(secrets)
     }
 

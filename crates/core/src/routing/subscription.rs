@@ -4,7 +4,7 @@
 
 use crate::carried::at_most;
 use crate::id::{ConferenceTg, RfTg, Slot};
-use crate::limits::{MAX_SESSIONS, MAX_SUBSCRIPTIONS};
+use crate::limits::{MAX_SESSIONS, MAX_STATIC, MAX_SUBSCRIPTIONS, MAX_USER_ACTIVATED};
 use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
 use crate::seed::Secrets;
@@ -70,6 +70,9 @@ pub(crate) struct Conference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
+/// More subscriptions than may come about on a line, while one list of statics takes the place of another.
+const MOST_ON_LINE: usize = 2 * (MAX_STATIC + MAX_USER_ACTIVATED);
+
 /// The subscriptions of a line. Most have one or two, which need no memory of their own.
 type Few = SmallVec<[SubscriptionRef; 2]>;
 
@@ -98,11 +101,15 @@ impl Subscriptions {
         }
     }
 
-    /// Gives the tables of a snapshot their keys; refused when it holds more than could have come about, which a frame would
-    /// be sent to.
-    pub(crate) fn settle(&mut self, secrets: &Secrets) -> Result<(), TableFull> {
-        let members: usize = self.conferences.values().map(|conference| conference.members.len()).sum();
-        if self.records.len() > MAX_SUBSCRIPTIONS || members > self.records.len() {
+    /// Gives the tables of a snapshot their keys; refused when it holds more than could have come about, with so many `calls`:
+    /// a frame would be sent to it, or looked for in it.
+    pub(crate) fn settle(&mut self, secrets: &Secrets, calls: usize) -> Result<(), TableFull> {
+        let all = || self.conferences.values();
+        let members: usize = all().map(|conference| conference.members.len()).sum();
+        let called: usize = all().map(|conference| conference.calls.len()).sum();
+        let longest = self.by_line.values().flatten().map(|line| line.len()).max().unwrap_or_default();
+        let held = self.records.len();
+        if held > MAX_SUBSCRIPTIONS || members > held || called > calls || longest > MOST_ON_LINE {
             return Err(TableFull);
         }
         self.by_tg.settle(secrets.table_key(b"conferences"), MAX_SUBSCRIPTIONS)?;
@@ -277,11 +284,26 @@ mod tests {
         let (mut store, s) = store();
         store.subscribe(s[0], Slot::Two, RfTg(91), ConferenceTg(91), SubscriptionSource::Static).unwrap();
         let secrets = Secrets::new(Seed::Key([0; 32]));
-        assert_eq!(store.settle(&secrets), Ok(()));
+        assert_eq!(store.settle(&secrets, 0), Ok(()));
         let conference = *store.by_tg.get(&ConferenceTg(91)).unwrap();
         let members = &mut store.conferences[conference].members;
         members.push(members[0]);
-        assert_eq!(store.settle(&secrets), Err(TableFull));
+        assert_eq!(store.settle(&secrets, 0), Err(TableFull));
+    }
+
+    #[test]
+    fn a_snapshot_with_a_longer_line_or_more_calls_than_there_may_be_is_refused() {
+        let (mut store, s) = store();
+        for tg in 1..=MOST_ON_LINE as u32 {
+            store.subscribe(s[0], Slot::Two, RfTg(tg), ConferenceTg(tg), SubscriptionSource::Static).unwrap();
+        }
+        let secrets = Secrets::new(Seed::Key([0; 32]));
+        let call = SlotMap::<CallRef, ()>::with_key().insert(());
+        let conference = *store.by_tg.get(&ConferenceTg(1)).unwrap();
+        store.add_call(conference, call);
+        assert_eq!((store.settle(&secrets, 1), store.settle(&secrets, 0)), (Ok(()), Err(TableFull)));
+        store.subscribe(s[0], Slot::Two, RfTg(999), ConferenceTg(999), SubscriptionSource::Static).unwrap();
+        assert_eq!(store.settle(&secrets, 1), Err(TableFull));
     }
 
     #[test]

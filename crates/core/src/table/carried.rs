@@ -2,6 +2,8 @@
 //! the hashes are. The one place that walks through a table; no effect can see the order. Source: design §2 (snapshot).
 
 use super::{Table, TableFull, TableKey};
+use crate::carried::at_most;
+use crate::limits::MAX_SUBSCRIPTIONS;
 use core::hash::Hash;
 use serde::de::Deserializer;
 use serde::ser::Serializer;
@@ -16,10 +18,10 @@ impl<K: Serialize + Ord, V: Serialize> Serialize for Table<K, V> {
     }
 }
 
-/// The table has neither a key nor a limit of its own before `Table::settle`.
+/// The table has neither a key nor a limit of its own before `Table::settle`; the largest of all holds subscriptions.
 impl<'de, K: Deserialize<'de> + Eq + Hash, V: Deserialize<'de>> Deserialize<'de> for Table<K, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = Vec::<(K, V)>::deserialize(deserializer)?;
+        let pairs: Vec<(K, V)> = at_most::<_, _, MAX_SUBSCRIPTIONS>(deserializer)?;
         let mut map = HashMap::with_capacity_and_hasher(pairs.len(), TableKey([0; 16]));
         map.extend(pairs);
         Ok(Self { map, limit: usize::MAX })
