@@ -112,7 +112,7 @@ ragchew_core::limits! {
     /// reader is told from a deaf one.
     WRITE_PIECE: usize = 4 * 1_024, "bytes";
     /// A connection without an open request that sends no request for so long is closed, and so is one that for so long reads
-    /// less than two of WRITE_PIECE of what waits for it.
+    /// less than one of WRITE_PIECE of what waits for it. One that reads two stays.
     CONNECTION_SILENCE: Span = Span::secs(30);
     /// Lines in a row that are no request, after which a connection is closed.
     GARBAGE_LINES: u32 = 3, "lines";

@@ -361,6 +361,13 @@ fn a_connection_has_one_answer_that_goes_on_and_is_refused_a_second() {
     assert_eq!(shop.requests(1).len(), 1, "one after the other is fine");
 }
 
+/// Reads so many bytes, which are there.
+fn read_exactly(client: &mut Client, bytes: usize) {
+    client.stream.set_nonblocking(false).unwrap();
+    client.stream.read_exact(&mut vec![0; bytes]).unwrap();
+    client.stream.set_nonblocking(true).unwrap();
+}
+
 #[test]
 fn a_watcher_that_reads_nothing_is_closed_and_one_that_reads_a_little_stays() {
     let mut shop = Shop::open();
@@ -375,10 +382,8 @@ fn a_watcher_that_reads_nothing_is_closed_and_one_that_reads_a_little_stays() {
     }
     // A megabyte that waits is not read in five minutes; a little of it is, each time at the last moment.
     for _ in 0..10 {
-        slow.stream.set_nonblocking(false).unwrap();
-        slow.stream.read_exact(&mut vec![0; WRITE_PIECE]).unwrap();
-        slow.stream.set_nonblocking(true).unwrap();
-        shop.now = shop.now + Span(CONNECTION_SILENCE.0 - 1);
+        read_exactly(&mut slow, 2 * WRITE_PIECE);
+        shop.now = shop.now + CONNECTION_SILENCE;
         shop.turn();
         assert_eq!(shop.item(slow_at, 1, json!("x".repeat(1_000))), Delivery::Missed);
     }
@@ -395,15 +400,40 @@ fn a_long_answer_may_be_read_slowly_to_its_end() {
     shop.ok(to, 1, json!("x".repeat(700_000)));
     let mut left = 700_000;
     while left > 0 {
-        let mut piece = vec![0; left.min(8 * WRITE_PIECE)];
-        slow.stream.set_nonblocking(false).unwrap();
-        slow.stream.read_exact(&mut piece).unwrap();
-        slow.stream.set_nonblocking(true).unwrap();
-        left -= piece.len();
+        let piece = left.min(2 * WRITE_PIECE);
+        read_exactly(&mut slow, piece);
+        left -= piece;
         // Once the system has all of it the connection may end: what it has is still read.
-        shop.now = shop.now + Span(CONNECTION_SILENCE.0 - 1);
+        shop.now = shop.now + CONNECTION_SILENCE;
         shop.turn();
     }
+}
+
+#[test]
+fn a_long_answer_of_which_less_than_a_piece_is_read_is_given_up() {
+    let mut shop = Shop::open();
+    let mut starving = shop.client();
+    starving.send("{\"id\":1,\"command\":\"sessions\"}\n");
+    let (to, ..) = shop.requests(1).remove(0);
+    shop.ok(to, 1, json!("x".repeat(700_000)));
+    read_exactly(&mut starving, WRITE_PIECE - 1);
+    shop.now = shop.now + CONNECTION_SILENCE;
+    shop.turn();
+    assert_eq!((shop.desk.connections(), shop.count("closed_silent")), (0, 1));
+}
+
+#[test]
+fn what_a_watcher_asked_before_it_left_is_done_also_when_it_was_behind() {
+    let mut shop = Shop::open();
+    let mut watcher = shop.client();
+    watcher.send("{\"id\":1,\"command\":\"watch\"}\n");
+    let (to, ..) = shop.requests(1).remove(0);
+    while shop.item(to, 1, json!("x".repeat(1_000))) != Delivery::Missed {}
+    watcher.send("{\"id\":2,\"command\":\"stop\"}\n");
+    drop(watcher);
+    let (_, _, request) = shop.requests(1).remove(0);
+    assert_eq!(request.id, 2);
+    shop.until(|shop| shop.desk.connections() == 0);
 }
 
 #[test]

@@ -255,7 +255,8 @@ impl<S: Read + Write> Connection<S> {
 
     /// Sends what the other side takes.
     pub(super) fn flush(&mut self, now: Mono) {
-        loop {
+        // What was sent before the other side left is still to be read: an answer to nobody would end that.
+        while !self.hung_up {
             self.write_out(now);
             let behind = |(&id, open): (&u64, &Open)| (open.missed > 0).then_some(id);
             let Some(id) = self.open.iter().find_map(behind).filter(|_| self.has_room()) else { return };
@@ -296,6 +297,9 @@ impl<S: Read + Write> Connection<S> {
 
     /// Puts a line into what waits; when it has no room there, the connection is over.
     fn put(&mut self, line: Vec<u8>) {
+        if self.hung_up {
+            return;
+        }
         if self.out.len() + line.len() + 1 > CONNECTION_WAITING {
             self.over.get_or_insert(Over::Overflowed);
             self.out = VecDeque::new();
