@@ -16,7 +16,7 @@ pub(super) fn check(args: &Args, as_json: bool) -> Exit {
     let exit = if checked.is_ok() { Exit::Ok } else { Exit::Configuration };
     let mut out = io::stdout().lock();
     let written = if as_json {
-        writeln!(out, "{}", report(&source, &checked))
+        writeln!(out, "{}", crate::words::json(&report(&source, &checked)))
     } else {
         let colour = wants_colour(&out);
         let state = state::directory(args.state.as_deref());

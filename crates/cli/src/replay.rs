@@ -93,7 +93,7 @@ pub(crate) fn run(config: Option<&Path>, args: &ReplayArgs) -> ExitCode {
             let verdict = verdict(&outcome, args);
             // Nobody is left to tell when standard output is closed.
             let _ = if args.json {
-                writeln!(out, "{}", report(&outcome, args, verdict))
+                writeln!(out, "{}", crate::words::json(&report(&outcome, args, verdict)))
             } else {
                 write_report(&mut out, &outcome, args)
             };

@@ -6,6 +6,7 @@ use ragchew_core::report::{CallEnd, Destination};
 use ragchew_core::shown::is_hidden;
 use ragchew_core::time::{Span, Wall};
 use ragchew_offload::log::Stamp;
+use serde_json::Value;
 
 /// How long something lasts or lasted, in its two largest units: `3d 4h`, `5m 12s`, `7s`.
 pub(crate) fn age(seconds: u64) -> String {
@@ -76,6 +77,19 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().filter(|&c| !is_hidden(c)).collect()
 }
 
+/// JSON on one line. What people cannot see in its texts is escaped, so that it may be shown as it is.
+pub(crate) fn json(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if is_hidden(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text += &format!("\\u{unit:04x}"));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +117,10 @@ mod tests {
     #[test]
     fn a_text_from_elsewhere_commands_no_terminal() {
         assert_eq!(harmless("a\x1b[31m\u{202e}b\r\n\u{9b}c"), "a[31mbc");
+        let value = serde_json::json!({ "a\u{9b}31m": ["\u{202e}\n", "Köln \u{e0041}"] });
+        let shown = json(&value);
+        assert_eq!(shown, r#"{"a\u009b31m":["\u202e\n","Köln \udb40\udc41"]}"#);
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
         assert_eq!(stamp(1_700_000_000_123), "2023-11-14 22:13:20");
     }
 }

@@ -167,6 +167,13 @@ fn what_later_sections_will_be_is_unknown_today() {
 }
 
 #[test]
+fn a_name_with_characters_that_people_cannot_see_is_refused_and_not_repeated() {
+    let hidden = errors("listeners:\n  - name: \"a\u{202e}b\"\n    bind: 127.0.0.1:62031\n    passphrase: hush-hush\n");
+    assert!(hidden.len() == 1 && hidden[0].contains("listeners[0].name: expected"), "{hidden:?}");
+    assert!(!hidden[0].contains('\u{202e}'), "{hidden:?}");
+}
+
+#[test]
 fn what_is_no_yaml_is_one_error_with_its_place() {
     let found = errors("listeners:\n  - name: [a\n    bind: x\n");
     assert_eq!(found.len(), 1, "{found:?}");

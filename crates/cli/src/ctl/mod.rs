@@ -63,7 +63,7 @@ fn carry_out(
     let value = pages::ask(client, command, ctl.way.within).map_err(Unshown::Answer)?;
     let missing = value.get("missing").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
     if ctl.json {
-        writeln!(out, "{value}")?;
+        writeln!(out, "{}", crate::words::json(&value))?;
     } else {
         show::answer(out, command, value, look)?;
     }

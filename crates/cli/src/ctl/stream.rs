@@ -7,7 +7,7 @@ use super::feed::{Fed, Feed};
 use super::place::Places;
 use super::show::Unshown;
 use crate::view::lines::Lines;
-use crate::words::harmless;
+use crate::words::{harmless, json};
 use ragchew_core::report::ReportEvent;
 use ragchew_core::time::{Span, Wall};
 use ragchew_offload::desk::{Command, LogLine, Missed, Response};
@@ -32,7 +32,7 @@ pub(super) fn logs(
     client: &mut Client,
     command: &Command,
     within: Option<u64>,
-    json: bool,
+    as_json: bool,
 ) -> Result<Ended, Unshown> {
     if command.goes_on() {
         end_quietly_on_interrupt();
@@ -42,7 +42,7 @@ pub(super) fn logs(
         let until = (!command.goes_on()).then(|| Instant::now() + patience(within));
         match client.read(until).map_err(Unshown::Answer)? {
             Came::Nothing => return Err(Unshown::Answer(client.late())),
-            Came::Line(Response::Item { id, value }) if id == number => log_line(out, &value, json)?,
+            Came::Line(Response::Item { id, value }) if id == number => log_line(out, &value, as_json)?,
             Came::Line(Response::Ok { id, .. }) if id == number => return Ok(Ended::Done),
             Came::Line(Response::Error { id, complaint }) if id.is_none_or(|id| id == number) => {
                 return Err(Unshown::Answer(Failure::complaint(&complaint)));
@@ -52,9 +52,9 @@ pub(super) fn logs(
     }
 }
 
-fn log_line(out: &mut dyn Write, value: &Value, json: bool) -> Result<(), Unshown> {
-    if json {
-        writeln!(out, "{value}")?;
+fn log_line(out: &mut dyn Write, value: &Value, as_json: bool) -> Result<(), Unshown> {
+    if as_json {
+        writeln!(out, "{}", json(value))?;
     } else if let Ok(LogLine { line }) = serde_json::from_value(value.clone()) {
         writeln!(out, "{}", harmless(&line))?;
     } else if let Ok(Missed { missed }) = serde_json::from_value(value.clone()) {
@@ -68,7 +68,7 @@ pub(crate) fn watch(
     out: &mut dyn Write,
     places: Places,
     within: Option<u64>,
-    json: bool,
+    as_json: bool,
     stays: bool,
 ) -> Result<Ended, Unshown> {
     end_quietly_on_interrupt();
@@ -77,7 +77,7 @@ pub(crate) fn watch(
     loop {
         let fed = feed.next(None).map_err(Unshown::Answer)?;
         match fed {
-            Some(Fed::Told(_, value) | Fed::Unknown(value)) if json => writeln!(out, "{value}")?,
+            Some(Fed::Told(_, value) | Fed::Unknown(value)) if as_json => writeln!(out, "{}", json(&value))?,
             Some(Fed::Told(told, value)) => told_line(out, &mut lines, &told, &value)?,
             Some(Fed::Unknown(value)) => event_line(out, &value)?,
             Some(Fed::Named(listener, name)) => lines.name(listener, name),

@@ -4,6 +4,7 @@
 use super::entry::{Entry, count};
 use super::story::Story;
 use crate::limits::{TOLD_CALLS, TOLD_MESSAGES, TOLD_PARTIES};
+use crate::words;
 use ragchew_core::time::Wall;
 use ragchew_offload::log::Stamp;
 use serde_json::{Map, Value, json};
@@ -125,17 +126,18 @@ pub(super) fn json_lines(out: &mut impl Write, file: &str, story: &Story<'_>) ->
         "skipped": { "foreign": skipped.foreign, "fragments": skipped.fragments, "cut": skipped.cut },
         "parties": story.links.lines(),
     });
-    writeln!(out, "{head}")?;
-    let ending = story.tell(&mut |entry| writeln!(out, "{}", object(entry)))?;
+    writeln!(out, "{}", words::json(&head))?;
+    let ending = story.tell(&mut |entry| writeln!(out, "{}", words::json(&object(entry))))?;
     for ((why, from, to), times) in &ending.unknown.rows {
         let line = json!({ "event": "unknown", "reason": why, "from_port": from, "to_port": to, "times": times });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", words::json(&line))?;
     }
     if ending.unknown.others > 0 {
         writeln!(out, "{}", json!({ "event": "unknown", "reason": "others", "times": ending.unknown.others }))?;
     }
     let broken = story.capture.broken.as_ref().map(ToString::to_string);
-    writeln!(out, "{}", json!({ "event": "end", "calls": ending.calls, "left_out": ending.left_out, "broken": broken }))
+    let end = json!({ "event": "end", "calls": ending.calls, "left_out": ending.left_out, "broken": broken });
+    writeln!(out, "{}", words::json(&end))
 }
 
 fn object(entry: &Entry) -> Value {

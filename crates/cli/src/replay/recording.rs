@@ -39,8 +39,11 @@ pub(super) fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<Verdict,
         Outcome::Stopped(_) => Verdict::Unreadable,
     };
     // Nobody is left to tell when standard output is closed.
-    let _ =
-        if args.json { writeln!(out, "{}", report(&played, args, verdict)) } else { write_report(out, &played, args) };
+    let _ = if args.json {
+        writeln!(out, "{}", crate::words::json(&report(&played, args, verdict)))
+    } else {
+        write_report(out, &played, args)
+    };
     Ok(verdict)
 }
 

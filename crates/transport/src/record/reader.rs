@@ -57,7 +57,9 @@ impl fmt::Display for Fault {
             Self::Edited => {
                 f.write_str("the recording was edited or damaged here or just before: its digest is another one")
             }
-            Self::Malformed => f.write_str("this is not what a recording holds"),
+            Self::Malformed => f.write_str(
+                "no recording of `ragchew run --record` has such a block here; it was edited, or another program wrote it",
+            ),
             Self::Format(found, program) => {
                 write!(f, "{program} made it in form {found}, and this program reads form {}", super::FORMAT)
             }
