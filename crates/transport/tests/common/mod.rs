@@ -205,8 +205,13 @@ pub(crate) fn client(address: &str) -> UdpSocket {
 /// The next datagram and whence it came.
 pub(crate) fn next(client: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
-    let (len, from) = client.recv_from(&mut buffer).unwrap();
-    (buffer[..len].to_vec(), from)
+    loop {
+        match client.recv_from(&mut buffer) {
+            Ok((len, from)) => return (buffer[..len].to_vec(), from),
+            // A wait with a bound does not go on by itself after a process was stopped.
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{error}"),
+        }
+    }
 }
 
 /// For what the double saw.
