@@ -84,6 +84,7 @@ fn recorded(file: &Path) -> (Tape, JoinHandle<()>) {
 #[test]
 fn the_warm_path_of_a_recorded_datagram_allocates_nothing() {
     let file = std::env::temp_dir().join(format!("ragchew-allocations-{}", std::process::id()));
+    let _ = std::fs::remove_file(&file); // Of a process that had this number.
     let (tape, writing) = recorded(&file);
     let allocations = Arc::new(AtomicU64::new(0));
     let rule = four_bursts(Arc::clone(&allocations));

@@ -264,6 +264,7 @@ fn counters_that_are_asked_for_go_to_the_asker_with_what_the_core_counts() {
 #[test]
 fn what_operators_and_the_teller_ask_is_recorded_with_the_other_inputs() {
     let file = std::env::temp_dir().join(format!("ragchew-telling-{}", std::process::id()));
+    let _ = std::fs::remove_file(&file); // Of a process that had this number.
     let now = clock::now();
     let snapshot = Core::new(Config::default(), Seed::Key([0; 32]), now).snapshot();
     let begin = Begin { program: "ragchew test".into(), now, snapshot, sockets: Vec::new() };

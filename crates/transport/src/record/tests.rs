@@ -45,6 +45,7 @@ impl Studio {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let file = std::env::temp_dir().join(format!("ragchew-record-{}-{number}", std::process::id()));
+        let _ = std::fs::remove_file(&file); // Of a process that had this number.
         let now = Now { mono: Mono(7_000_000_000_000), wall: Wall(1_790_000_000_000_000_000) };
         let core = Core::new(config(PASSPHRASE), Seed::Key([5; 32]), now);
         Self { core, effects: Effects::with_capacity(64), now, tape: None, file }

@@ -14,10 +14,10 @@ use ragchew_transport::{
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The bound of every wait.
-pub(crate) const BOUND: Duration = Duration::from_secs(5);
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 /// A core that does what `rule` says. The rule sets when it wants [`Input::Deadline`].
 pub(crate) struct Double<F> {
@@ -145,18 +145,26 @@ impl Server {
 
     /// Asks for a replacement, and gives the answer.
     pub(crate) fn replace(&self, open: Vec<BoundSocket>, close: Vec<SocketId>) -> io::Result<()> {
-        let (answer, answered) = bounded(1);
-        self.handle.send(Command::Replace { config: Box::default(), open, close, answer }).unwrap();
-        answered.recv_timeout(BOUND).unwrap()
+        self.ask_to_replace(open, close).recv_timeout(BOUND).unwrap()
     }
 
-    /// Leaves no room for notices.
+    /// Asks for a replacement; the answer comes there.
+    pub(crate) fn ask_to_replace(&self, open: Vec<BoundSocket>, close: Vec<SocketId>) -> Receiver<io::Result<()>> {
+        let (answer, answered) = bounded(1);
+        self.handle.send(Command::Replace { config: Box::default(), open, close, answer }).unwrap();
+        answered
+    }
+
+    /// Leaves no room for notices, and no command waiting.
     pub(crate) fn fill_notices(&self) {
-        let end = std::time::Instant::now() + BOUND;
+        let end = Instant::now() + BOUND;
         while !self.ends.notices.is_full() {
-            assert!(std::time::Instant::now() < end, "the notices are never full");
-            // Commands find their channel full now and then.
-            let _ = self.handle.send(Command::Counters { answer: None });
+            let told = self.ends.notices.len();
+            self.handle.send(Command::Counters { answer: None }).unwrap();
+            while self.ends.notices.len() == told {
+                assert!(Instant::now() < end, "the notices are never full");
+                std::thread::yield_now();
+            }
         }
     }
 
@@ -166,14 +174,14 @@ impl Server {
 
     /// The counters once `enough` of them holds.
     pub(crate) fn counters_when(&self, enough: impl Fn(&Counters) -> bool) -> Counters {
-        let end = std::time::Instant::now() + BOUND;
+        let end = Instant::now() + BOUND;
         loop {
             self.handle.send(Command::Counters { answer: None }).unwrap();
             let Notice::Counters(counters) = self.next_notice() else { continue };
             if enough(&counters) {
                 return *counters;
             }
-            assert!(std::time::Instant::now() < end, "{counters:?}");
+            assert!(Instant::now() < end, "{counters:?}");
         }
     }
 }
@@ -197,8 +205,13 @@ pub(crate) fn client(address: &str) -> UdpSocket {
 /// The next datagram and whence it came.
 pub(crate) fn next(client: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
-    let (len, from) = client.recv_from(&mut buffer).unwrap();
-    (buffer[..len].to_vec(), from)
+    loop {
+        match client.recv_from(&mut buffer) {
+            Ok((len, from)) => return (buffer[..len].to_vec(), from),
+            // A wait with a bound does not go on by itself after a process was stopped.
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{error}"),
+        }
+    }
 }
 
 /// For what the double saw.

@@ -1,9 +1,36 @@
-//! Much of everything: what questions and batches cost.
+//! Much of everything: what questions and batches cost. It is counted, not timed: how long a step takes is the machine's affair
+//! and that of its other work.
 
 use super::super::schema;
 use super::*;
 use crate::limits::WINDOW;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Steps of the database, of which a machine does some ten in a microsecond.
+struct Steps(Arc<AtomicU64>);
+
+impl Steps {
+    /// They are counted in pieces of so many.
+    const PIECE: u32 = 100;
+
+    fn of(tables: &Connection) -> Self {
+        let pieces = Arc::new(AtomicU64::new(0));
+        let counted = pieces.clone();
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        tables.progress_handler(Self::PIECE as i32, Some(count)).unwrap();
+        Self(pieces)
+    }
+
+    /// Those since the last time.
+    fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed) * u64::from(Self::PIECE)
+    }
+}
 
 /// A million calls of 5,000 radios, 1,000 clients and 200 talkgroups, made by the database itself before it had the newest
 /// schema.
@@ -38,7 +65,7 @@ fn million(folder: &Folder) {
 }
 
 #[test]
-fn a_million_calls_answer_each_question_in_50_ms() {
+fn a_million_calls_answer_each_question_in_100_000_steps() {
     let folder = Folder::new("million");
     let began = Instant::now();
     million(&folder);
@@ -63,28 +90,28 @@ fn a_million_calls_answer_each_question_in_50_ms() {
         RecordQuery { client, talkgroup, ..page.clone() },
         RecordQuery { talkgroup, after: Some(1_000), ..page.clone() },
     ];
+    let steps = Steps::of(bench.tables());
     for query in queries {
-        // The best of three: the machine has other work, too.
-        let took = (0..3).map(|_| {
-            let began = Instant::now();
-            let rows = bench.calls(query.clone());
-            assert!(rows.len() <= 100 && !rows.is_empty() || query.client == client, "{query:?}");
-            began.elapsed()
-        });
-        let took = took.min().unwrap();
-        println!("{took:?} for {query:?}");
-        assert!(took < Duration::from_millis(50), "{took:?} for {query:?}");
+        let rows = bench.calls(query.clone());
+        assert!(rows.len() <= 100 && !rows.is_empty() || query.client == client, "{query:?}");
+        let took = steps.take();
+        println!("{took} steps for {query:?}");
+        assert!(took < 100_000, "{took} steps for {query:?}");
     }
-    let began = Instant::now();
     assert_eq!(bench.number("SELECT count(*) FROM (SELECT * FROM feed WHERE id > 2000000 ORDER BY id)"), 1);
-    println!("{:?} for the end of the feed", began.elapsed());
-    assert!(began.elapsed() < Duration::from_millis(50));
+    let took = steps.take();
+    println!("{took} steps for the end of the feed");
+    assert!(took < 100_000, "{took} steps for the end of the feed");
+    // Whoever looks through all of them is found out by this.
+    assert_eq!(bench.number("SELECT count(*) FROM call WHERE frames = 1"), 0);
+    assert!(steps.take() > 1_000_000);
 }
 
 #[test]
 fn a_minute_of_a_busy_server_is_kept_with_time_to_spare() {
     let folder = Folder::new("minute");
     let mut bench = Bench::opened(&folder);
+    let steps = Steps::of(bench.tables());
     let events = 60_000_u64;
     let began = Instant::now();
     let mut events_left = (1..=events).map(|seq| {
@@ -103,9 +130,10 @@ fn a_minute_of_a_busy_server_is_kept_with_time_to_spare() {
         assert!(bench.sql.held() < WINDOW);
     }
     bench.pass(250);
-    let took = began.elapsed();
-    println!("{events} events in {took:?}: {:.0} a second", events as f64 / took.as_secs_f64());
+    let (took, steps, batches) = (began.elapsed(), steps.take(), bench.sql.counts.batches);
+    let rate = events as f64 / took.as_secs_f64();
+    println!("{events} events in {took:?}: {rate:.0} a second, {steps} steps in {batches} batches");
     assert_eq!(bench.safe().last(), Some(&events));
     assert!(bench.number("SELECT count(*) FROM call") >= 30_000);
-    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert!(steps < 300 * events && batches < 500, "{steps} steps in {batches} batches");
 }

