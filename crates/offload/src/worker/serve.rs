@@ -118,13 +118,14 @@ impl Served {
         let incarnation = begin.incarnation;
         let now = Now { mono: self.clock.now(), wall: wall() };
         let mut role = make(&begin, now);
-        self.say(incarnation, &FromWorker::Ready { protocol: PROTOCOL })?;
+        // Whoever hears nothing any more may have told us something before, and that is still to be kept: we work on until
+        // there is nothing more to read.
+        let mut heard_by_hub = self.say(incarnation, &FromWorker::Ready { protocol: PROTOCOL }).is_ok();
         let mut out = Out::default();
         let (mut taken, mut stopped) = (0, false);
         while !stopped {
             let heard = match self.hear(role.next()) {
                 Ok(heard) => heard,
-                // The server is gone, and what it had told us is still to be kept.
                 Err(broken) => {
                     role.finish(self.clock.now(), &mut out);
                     return Err(broken);
@@ -155,17 +156,17 @@ impl Served {
                 role.step(self.clock.now(), &mut out);
             }
             let troubled = out.said.iter().any(|said| matches!(said, FromWorker::Trouble { .. }));
-            for said in out.said.drain(..) {
+            for said in out.said.drain(..).filter(|_| heard_by_hub) {
                 self.writer.push(&(incarnation, said));
             }
-            self.writer.write(&mut self.stream)?;
+            heard_by_hub = heard_by_hub && self.writer.write(&mut self.stream).is_ok();
             if troubled && super::confine::is_outdated() {
                 return Err(Broken::Outdated);
             }
             self.clock.turns += 1;
             self.clock.longest = self.clock.longest.max(began.elapsed());
         }
-        Ok(())
+        if heard_by_hub { Ok(()) } else { Err(Broken::Closed) }
     }
 
     /// The next message; none when the time came before it.

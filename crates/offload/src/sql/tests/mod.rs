@@ -2,6 +2,7 @@
 
 mod files;
 mod many;
+mod orphan;
 mod rows;
 mod troubles;
 
