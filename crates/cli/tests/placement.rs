@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::control::{Control, socket_of};
 use support::frames::Voice;
-use support::records::calls;
+use support::records::{calls, wait_for_table};
 use support::traffic::{Traffic, hotspot, listeners};
 use support::{Hotspot, Server, free_port, listener, until};
 
@@ -112,7 +112,7 @@ fn usual(name: &str) -> (Server, Control) {
     server.wait_for("serving");
     let mut control = Control::open(&server);
     until("the worker runs", || control.worker()["state"] == "running");
-    until("the database is there", || server.dir.join("state/ragchew.db-shm").exists());
+    wait_for_table(&server.dir.join("state/ragchew.db"));
     (server, control)
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::control::{Control, Watch, is_state};
-use support::records::calls;
+use support::records::{calls, wait_for_table};
 use support::traffic::{Spoken, Told, Traffic, listeners};
 use support::{IN_TIME, Server, free_port, until};
 
@@ -71,7 +71,7 @@ impl Scene {
         let watch = Watch::open(&server);
         until("the worker runs", || control.worker()["state"] == "running");
         let file = file.map_or_else(|| server.dir.join("state/ragchew.db"), Path::to_owned);
-        until("the database is there", || file.exists());
+        wait_for_table(&file);
         Self { server, control, watch, file }
     }
 

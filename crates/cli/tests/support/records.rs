@@ -1,6 +1,7 @@
 //! The table of calls, read from the file as any other program would. Owns nothing of it.
 
-use rusqlite::Connection;
+use super::until;
+use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,6 +11,14 @@ pub(crate) struct Row {
     pub(crate) ended: bool,
     pub(crate) reason: String,
     pub(crate) lost: u32,
+}
+
+/// Waits until the worker has made the table.
+pub(crate) fn wait_for_table(file: &Path) {
+    until("the table is there", || {
+        let tables = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        tables.is_ok_and(|tables| tables.prepare("SELECT stream_id FROM call").is_ok())
+    });
 }
 
 /// All rows, by stream.

@@ -50,13 +50,6 @@ pub(crate) struct Spoken {
     sent: Vec<Instant>,
 }
 
-impl Spoken {
-    /// Whether the server had time to see its begin before `then`.
-    pub(crate) fn began_before(&self, then: Instant) -> bool {
-        self.sent.first().is_some_and(|sent| *sent + Duration::from_millis(100) < then)
-    }
-}
-
 /// What one listener heard.
 struct Heard {
     frames: Vec<(Instant, Vec<u8>)>,
