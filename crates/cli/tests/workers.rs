@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::control::{Control, Watch, is_state};
-use support::records::{calls, wait_for_table};
+use support::records::{calls, not_whole, wait_for_table};
 use support::traffic::{Spoken, Told, Traffic, listeners};
 use support::{IN_TIME, Server, free_port, until};
 
@@ -204,15 +204,6 @@ fn assert_kept(name: &str, scene: &mut Scene, spoken: &[Spoken]) {
     assert_eq!(not_whole(&scene.file, spoken), [""; 0], "{name}");
     let in_all: usize = calls(&scene.file).values().map(Vec::len).sum();
     assert_eq!(in_all, spoken.len(), "{name}: calls that nobody made");
-}
-
-/// The calls that do not stand in the table once, with all of their frames.
-fn not_whole(file: &Path, spoken: &[Spoken]) -> Vec<String> {
-    let kept = calls(file);
-    let rows = spoken.iter().map(|call| (call.stream, kept.get(&call.stream).map_or(&[][..], Vec::as_slice)));
-    rows.filter(|(_, rows)| !matches!(rows, [row] if row.reason == "terminator" && row.ended && row.lost == 0))
-        .map(|(stream, rows)| format!("stream {stream:08x} stands there as {rows:?}"))
-        .collect()
 }
 
 #[test]
