@@ -15,7 +15,7 @@ use support::control::{Control, socket_of};
 use support::frames::Voice;
 use support::records::{calls, not_whole, wait_for_table};
 use support::traffic::{Traffic, hotspot, listeners};
-use support::{Hotspot, Server, free_port, listener, until};
+use support::{Server, free_port, listener, until};
 
 /// Frames of the calls of the scenario, which come at once: as many as a stream may be ahead of the air.
 const LENGTH: usize = 18;
@@ -31,19 +31,6 @@ fn config(port: u16, more: &str) -> String {
          acl: {{ subscriber: 'DENY:2341004' }}\n  defaults: {{ ts2: [91] }}\n  clients:\n    \
          2341003: {{ ts2: [], map: [{{ slot: 2, rf_tg: 8, conference_tg: 91 }}] }}\n{more}"
     )
-}
-
-/// Everything that waits in a socket, up to the answer to a ping.
-fn waiting(hotspot: &Hotspot, heard: &mut Vec<Vec<u8>>) {
-    hotspot.send(b"RPTPING", b"");
-    let mut buffer = [0; 512];
-    loop {
-        let length = hotspot.socket.recv(&mut buffer).expect("no pong");
-        if buffer.starts_with(b"MSTPONG") {
-            return;
-        }
-        heard.push(buffer[..length].to_vec());
-    }
 }
 
 /// What each of four hotspots heard, and what `records` says of it.
@@ -70,9 +57,9 @@ fn run(name: &str, more: &str) -> Option<Outcome> {
         for &place in places {
             sent = Instant::now();
             all[who].socket.send(&voice.frame(place, LENGTH, stream)).unwrap();
-            waiting(&all[who], &mut heard[who]);
+            heard[who].extend(all[who].waiting());
         }
-        all.iter().zip(&mut heard).for_each(|(hotspot, heard)| waiting(hotspot, heard));
+        all.iter().zip(&mut heard).for_each(|(hotspot, heard)| heard.extend(hotspot.waiting()));
         is_brisk &= lasts[0].elapsed() < BRISK;
         lasts = [lasts[1], sent];
     };

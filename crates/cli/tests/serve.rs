@@ -100,20 +100,6 @@ fn for_receiver(frame: &[u8; 55], id: u32) -> Vec<u8> {
     expected.to_vec()
 }
 
-/// Everything that waits in a socket, up to the answer to a ping.
-fn waiting(hotspot: &Hotspot) -> Vec<Vec<u8>> {
-    hotspot.send(b"RPTPING", b"");
-    let mut found = Vec::new();
-    let mut buffer = [0; 512];
-    loop {
-        let length = hotspot.socket.recv(&mut buffer).expect("no pong");
-        if buffer.starts_with(b"MSTPONG") {
-            return found;
-        }
-        found.push(buffer[..length].to_vec());
-    }
-}
-
 /// The first of some tries that takes less than `limit`, else the best of them: a busy machine slows down some, a slow
 /// server all.
 fn best(tries: usize, limit: Duration, attempt: impl Fn(usize) -> Duration) -> Duration {
@@ -145,8 +131,8 @@ fn a_call_keeps_every_bit_and_reaches_only_those_on_its_talkgroup() {
         a.socket.send(frame).unwrap();
         assert_eq!(b.receive(b"DMRD"), for_receiver(frame, 2_341_002));
     }
-    assert_eq!(waiting(&a), [[0u8; 0]; 0]);
-    assert_eq!(waiting(&c), [[0u8; 0]; 0]);
+    assert_eq!(a.waiting(), [[0u8; 0]; 0]);
+    assert_eq!(c.waiting(), [[0u8; 0]; 0]);
 
     // The next speaker is heard by one whose line nobody has spoken on: that of the first is his for another 360 ms.
     let d = hotspot(port, 2_341_004);
@@ -156,8 +142,8 @@ fn a_call_keeps_every_bit_and_reaches_only_those_on_its_talkgroup() {
         on_slot_1[15] &= 0x7F;
         assert_eq!(d.receive(b"DMRD"), for_receiver(&on_slot_1, 2_341_004));
     }
-    assert_eq!(waiting(&b), [[0u8; 0]; 0]);
-    assert_eq!(waiting(&c), [[0u8; 0]; 0]);
+    assert_eq!(b.waiting(), [[0u8; 0]; 0]);
+    assert_eq!(c.waiting(), [[0u8; 0]; 0]);
 }
 
 #[test]
@@ -180,7 +166,7 @@ fn whoever_speaks_to_the_echo_hears_himself_and_nobody_else_does() {
         assert_eq!(&heard[16..20], stream);
         assert_eq!(&heard[20..], &sent[20..]);
     }
-    assert_eq!(waiting(&b), [[0u8; 0]; 0]);
+    assert_eq!(b.waiting(), [[0u8; 0]; 0]);
 }
 
 #[test]
@@ -265,7 +251,7 @@ fn a_call_goes_on_while_strangers_send_rubbish() {
         a.socket.send(frame).unwrap();
         assert_eq!(b.receive(b"DMRD"), for_receiver(frame, 2_341_002));
     }
-    assert_eq!(waiting(&a), [[0u8; 0]; 0]);
+    assert_eq!(a.waiting(), [[0u8; 0]; 0]);
 }
 
 /// One of the thousand, somewhere in its login.

@@ -8,7 +8,7 @@ pub(crate) mod traffic;
 
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -169,13 +169,30 @@ impl Hotspot {
 
     /// The next datagram that begins with `opcode`.
     pub(crate) fn receive(&self, opcode: &[u8]) -> Vec<u8> {
-        let mut buffer = [0; 512];
         loop {
-            let length = self.socket.recv(&mut buffer).expect("no answer");
-            if buffer[..length].starts_with(opcode) {
-                return buffer[..length].to_vec();
+            let datagram = self.next();
+            if datagram.starts_with(opcode) {
+                return datagram;
             }
         }
+    }
+
+    fn next(&self) -> Vec<u8> {
+        let mut buffer = [0; 512];
+        loop {
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => return buffer[..length].to_vec(),
+                // The test itself was stopped for a while.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("no answer: {error}"),
+            }
+        }
+    }
+
+    /// Everything that waits in the socket, up to the answer to a ping.
+    pub(crate) fn waiting(&self) -> Vec<Vec<u8>> {
+        self.send(b"RPTPING", b"");
+        std::iter::repeat_with(|| self.next()).take_while(|datagram| !datagram.starts_with(b"MSTPONG")).collect()
     }
 
     pub(crate) fn log_in(&self, passphrase: &[u8]) {

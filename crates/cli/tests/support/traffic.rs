@@ -164,7 +164,7 @@ impl Traffic {
                 match speaker.socket.recv(&mut buffer) {
                     Ok(length) => all.push(buffer[..length].to_vec()),
                     // What was sent to a server that has ended comes first.
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Interrupted) => {}
                     Err(_) => break,
                 }
             }
@@ -243,7 +243,7 @@ fn listen(hotspot: &Hotspot, flags: &Flags) -> Heard {
                 }
             }
             // What was sent to a server that has ended comes before its last words.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Interrupted) => {}
             Err(_) if flags.go.load(Ordering::Relaxed) => return heard,
             Err(_) => {}
         }
