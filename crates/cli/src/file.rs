@@ -40,6 +40,7 @@ mod tests {
     #[test]
     fn a_pipe_that_nobody_writes_to_is_refused_at_once() {
         let pipe = std::env::temp_dir().join(format!("ragchew-pipe-{}", std::process::id()));
+        let _ = std::fs::remove_file(&pipe);
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let (tell, told) = channel();
         let path = pipe.clone();

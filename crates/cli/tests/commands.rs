@@ -122,7 +122,8 @@ fn a_server_whose_log_takes_nothing_says_so_on_standard_error() {
     here.write(&GOOD.replace("62031", "0"));
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ragchew"));
-    let mut server = command.current_dir(&here.0).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let mut server =
+        command.args(["--state", "state"]).current_dir(&here.0).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
     let (tell, told) = channel();
     let lines = BufReader::new(server.stderr.take().unwrap()).lines();
     thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));

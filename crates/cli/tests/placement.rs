@@ -13,12 +13,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::control::{Control, socket_of};
 use support::frames::Voice;
-use support::records::calls;
+use support::records::{calls, not_whole, wait_for_table};
 use support::traffic::{Traffic, hotspot, listeners};
-use support::{Hotspot, Server, free_port, listener, until};
+use support::{Server, free_port, listener, until};
 
-/// Frames of the calls of the scenario.
-const LENGTH: usize = 20;
+/// Frames of the calls of the scenario, which come at once: as many as a stream may be ahead of the air.
+const LENGTH: usize = 18;
+/// From the last frame of a call until all of the next two was heard, at most: so long (`STREAM_LIVE`, 360 ms) it keeps its
+/// line from others.
+const BRISK: Duration = Duration::from_millis(350);
+/// How soon the records must be there for a call that stays open to be open yet (`STREAM_TIMEOUT`, 5 s).
+const STILL_OPEN: Duration = Duration::from_secs(4);
 
 fn config(port: u16, more: &str) -> String {
     format!(
@@ -28,22 +33,16 @@ fn config(port: u16, more: &str) -> String {
     )
 }
 
-/// Everything that waits in a socket, up to the answer to a ping.
-fn waiting(hotspot: &Hotspot, heard: &mut Vec<Vec<u8>>) {
-    hotspot.send(b"RPTPING", b"");
-    let mut buffer = [0; 512];
-    loop {
-        let length = hotspot.socket.recv(&mut buffer).expect("no pong");
-        if buffer.starts_with(b"MSTPONG") {
-            return;
-        }
-        heard.push(buffer[..length].to_vec());
-    }
+/// What each of four hotspots heard, and what `records` says of it.
+type Outcome = (Vec<Vec<Vec<u8>>>, Vec<Value>);
+
+/// The outcome of the first run in which nothing stood still for so long that it was another scenario.
+fn scenario(name: &str, more: &str) -> Outcome {
+    (0..10).find_map(|_| run(name, more)).expect("a run in which nothing stands still")
 }
 
-/// What each of four hotspots hears of a whole call, one with a hole, two at once, one that is not admitted, a late entry and
-/// one that stays open; and what `records` says of it.
-fn scenario(name: &str, more: &str) -> (Vec<Vec<Vec<u8>>>, Vec<Value>) {
+/// A whole call, one with a hole, two at once, one that is not admitted, a late entry and one that stays open.
+fn run(name: &str, more: &str) -> Option<Outcome> {
     let port = free_port();
     let mut server = Server::start(name, &config(port, more));
     server.wait_for("serving");
@@ -51,14 +50,18 @@ fn scenario(name: &str, more: &str) -> (Vec<Vec<Vec<u8>>>, Vec<Value>) {
     until("the worker runs", || control.worker()["state"] == "running");
     let all: Vec<_> = (1..=4).map(|n| hotspot(port, 2_341_000 + n)).collect();
     let mut heard = vec![Vec::new(); all.len()];
+    let (mut is_brisk, mut lasts) = (true, [Instant::now(); 2]);
     let mut say = |who: usize, talkgroup: u32, stream: u32, places: &[usize]| {
         let voice = Voice::new(2_341_001 + who as u32, talkgroup);
+        let mut sent = Instant::now();
         for &place in places {
+            sent = Instant::now();
             all[who].socket.send(&voice.frame(place, LENGTH, stream)).unwrap();
-            for (hotspot, heard) in all.iter().zip(&mut heard) {
-                waiting(hotspot, heard);
-            }
+            heard[who].extend(all[who].waiting());
         }
+        all.iter().zip(&mut heard).for_each(|(hotspot, heard)| heard.extend(hotspot.waiting()));
+        is_brisk &= lasts[0].elapsed() < BRISK;
+        lasts = [lasts[1], sent];
     };
     let whole: Vec<_> = (0..LENGTH).collect();
     say(0, 91, 1, &whole);
@@ -70,23 +73,33 @@ fn scenario(name: &str, more: &str) -> (Vec<Vec<Vec<u8>>>, Vec<Value>) {
     say(2, 8, 6, &whole[4..]);
     say(0, 3_100, 7, &whole);
     say(0, 91, 8, &whole[..12]);
+    if !is_brisk {
+        return None;
+    }
+    let records = records(&mut control, lasts[1])?;
+    server.signal("TERM");
+    assert_eq!(server.end(), (Some(0), String::new()));
+    Some((heard, records))
+}
+
+/// The records of all calls, without what is another in every run; none if the one that stays open, whose last frame was sent
+/// then, has ended by itself meanwhile.
+fn records(control: &mut Control, last: Instant) -> Option<Vec<Value>> {
     let mut records = Vec::new();
     let query = json!({ "command": "records", "limit": 100 });
     let in_all = control.ask(json!({ "command": "calls" })).unwrap();
     let expected = in_all["on_air"].as_array().unwrap().len() + in_all["heard"].as_array().unwrap().len();
     until("every call is kept", || {
         records = control.ask(query.clone()).unwrap()["rows"].as_array().unwrap().clone();
-        records.len() == expected && records.iter().filter(|row| row["ended_ms"].is_null()).count() == 1
+        let is_open = records.iter().filter(|row| row["ended_ms"].is_null()).count() == 1;
+        records.len() == expected && is_open || last.elapsed() > STILL_OPEN
     });
     for row in &mut records {
-        // What is another in every run.
         for key in ["boot_id", "started_ms", "ended_ms", "duration_ms"] {
             assert!(row.as_object_mut().unwrap().remove(key).is_some(), "{key}");
         }
     }
-    server.signal("TERM");
-    assert_eq!(server.end(), (Some(0), String::new()));
-    (heard, records)
+    (last.elapsed() < STILL_OPEN).then_some(records)
 }
 
 #[test]
@@ -112,7 +125,7 @@ fn usual(name: &str) -> (Server, Control) {
     server.wait_for("serving");
     let mut control = Control::open(&server);
     until("the worker runs", || control.worker()["state"] == "running");
-    until("the database is there", || server.dir.join("state/ragchew.db-shm").exists());
+    wait_for_table(&server.dir.join("state/ragchew.db"));
     (server, control)
 }
 
@@ -231,10 +244,8 @@ fn a_thousand_hostile_clients_of_the_command_socket_cost_no_frame() {
         told.latencies.iter().map(|(_, took)| *took).max().unwrap_or(Duration::ZERO),
     );
     assert_eq!(told.lost, [""; 0]);
+    let file = server.dir.join("state/ragchew.db");
+    until("every call is kept", || not_whole(&file, &told.spoken).is_empty());
     server.signal("TERM");
     assert_eq!(server.end(), (Some(0), String::new()));
-    let kept = calls(&server.dir.join("state/ragchew.db"));
-    for call in &told.spoken {
-        assert!(kept.get(&call.stream).is_some_and(|rows| rows.len() == 1 && rows[0].ended), "{:08x}", call.stream);
-    }
 }

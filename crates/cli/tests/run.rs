@@ -126,6 +126,7 @@ fn a_file_that_was_found_and_is_gone_at_a_reload_is_not_replaced_by_the_built_in
 fn signals_that_come_while_the_server_starts_are_remembered() {
     // Opening a pipe for its log holds up the start until somebody reads from it.
     let pipe = std::env::temp_dir().join(format!("ragchew-run-{}-pipe", std::process::id()));
+    let _ = fs::remove_file(&pipe);
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let runtime = format!("runtime: {{ log: {{ file: {} }} }}\n", pipe.display());
     let mut server = Server::start("early", &format!("listeners:\n{}{runtime}", listener("a", free_port())));

@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn one_address_that_is_taken_opens_nothing_and_has_its_line() {
-        let taken = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let holder = UdpSocket::bind(taken).unwrap();
+        let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let taken = holder.local_addr().unwrap();
         let wanted = [socket(0, ([127, 0, 0, 1], 0).into(), false), socket(1, taken, true)];
         let lines = open(&wanted, &Settings::default()).unwrap_err();
         assert_eq!(lines.len(), 1);

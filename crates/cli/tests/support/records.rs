@@ -1,6 +1,8 @@
 //! The table of calls, read from the file as any other program would. Owns nothing of it.
 
-use rusqlite::Connection;
+use super::traffic::Spoken;
+use super::until;
+use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,6 +12,14 @@ pub(crate) struct Row {
     pub(crate) ended: bool,
     pub(crate) reason: String,
     pub(crate) lost: u32,
+}
+
+/// Waits until the worker has made the table.
+pub(crate) fn wait_for_table(file: &Path) {
+    until("the table is there", || {
+        let tables = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        tables.is_ok_and(|tables| tables.prepare("SELECT stream_id FROM call").is_ok())
+    });
 }
 
 /// All rows, by stream.
@@ -26,4 +36,13 @@ pub(crate) fn calls(file: &Path) -> BTreeMap<u32, Vec<Row>> {
         all.entry(stream).or_default().push(row);
     }
     all
+}
+
+/// The calls that do not stand in the table once, with all of their frames.
+pub(crate) fn not_whole(file: &Path, spoken: &[Spoken]) -> Vec<String> {
+    let kept = calls(file);
+    let rows = spoken.iter().map(|call| (call.stream, kept.get(&call.stream).map_or(&[][..], Vec::as_slice)));
+    rows.filter(|(_, rows)| !matches!(rows, [row] if row.reason == "terminator" && row.ended && row.lost == 0))
+        .map(|(stream, rows)| format!("stream {stream:08x} stands there as {rows:?}"))
+        .collect()
 }

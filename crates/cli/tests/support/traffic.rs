@@ -2,7 +2,7 @@
 //! sockets and threads, and knows of each frame when it left and when it came.
 
 use super::frames::{Voice, for_receiver};
-use super::{Hotspot, Server};
+use super::{Hotspot, Server, until};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 pub(crate) const PASSPHRASE: &[u8] = b"hush-hush-77";
 pub(crate) const CALLS: u32 = 20;
 const FRAME: Duration = Duration::from_millis(60);
+/// Frames that may be on their way, three of each call: as long as a server or listener stands still, nobody talks on. More
+/// would come at once afterwards, which is too fast for a call and too much for a socket.
+const ON_THEIR_WAY: usize = 3 * CALLS as usize;
 const SPEAKER: u32 = 2_350_001;
 const LISTENER: u32 = 2_360_001;
 const TALKGROUP: u32 = 3_001;
@@ -45,13 +48,6 @@ pub(crate) struct Spoken {
     length: usize,
     /// When each frame left.
     sent: Vec<Instant>,
-}
-
-impl Spoken {
-    /// Whether the server had time to see its begin before `then`.
-    pub(crate) fn began_before(&self, then: Instant) -> bool {
-        self.sent.first().is_some_and(|sent| *sent + Duration::from_millis(100) < then)
-    }
 }
 
 /// What one listener heard.
@@ -90,6 +86,17 @@ pub(crate) struct Told {
 
 impl Traffic {
     pub(crate) fn start(server: &Server, port: u16) -> Self {
+        // 20, 26 or 32 frames: 1.2 to 1.9 s, never faster than one may begin.
+        Self::of_calls(server, port, |tick| 20 + 6 * (tick as usize / 7 % 3))
+    }
+
+    /// Calls that go on for as long as anybody wants to look.
+    pub(crate) fn endless(server: &Server, port: u16) -> Self {
+        Self::of_calls(server, port, |_| 2_000)
+    }
+
+    /// Calls of so many frames.
+    fn of_calls(server: &Server, port: u16, length: fn(u32) -> usize) -> Self {
         assert!(socket_is_there(server), "no command socket");
         let flags = Arc::new(Flags::default());
         let listeners: Vec<_> = (0..CALLS).map(|n| hotspot(port, LISTENER + n)).collect();
@@ -100,7 +107,7 @@ impl Traffic {
         });
         let listen = listen.collect();
         let (of_talk, mouths) = (flags.clone(), speakers.clone());
-        let talk = thread::spawn(move || talk(&mouths, &of_talk));
+        let talk = thread::spawn(move || talk(&mouths, &of_talk, length));
         Self { flags, speakers, talk, listen }
     }
 
@@ -111,11 +118,12 @@ impl Traffic {
 
     /// Waits until `frames` more have arrived.
     pub(crate) fn go_on_for(&self, frames: usize) {
-        let (wanted, until) = (self.heard() + frames, Instant::now() + super::PATIENCE);
-        while self.heard() < wanted {
-            assert!(Instant::now() < until, "no frames arrive");
-            thread::park_timeout(Duration::from_millis(5));
-        }
+        self.have_heard(self.heard() + frames);
+    }
+
+    /// Waits until `frames` have arrived in all.
+    pub(crate) fn have_heard(&self, frames: usize) {
+        until("frames arrive", || self.heard() >= frames);
     }
 
     /// Everybody ends his call and begins no other.
@@ -123,7 +131,7 @@ impl Traffic {
         self.flags.last_calls.store(true, Ordering::Relaxed);
     }
 
-    /// Everybody is silent at once; calls stay open.
+    /// The server has ended, and everybody is silent at once; calls stay open.
     pub(crate) fn silence(&self) {
         self.flags.silence.store(true, Ordering::Relaxed);
     }
@@ -136,6 +144,13 @@ impl Traffic {
     /// Waits for the ends of the calls, then for what is still on its way.
     pub(crate) fn finish(self) -> Told {
         let spoken = self.talk.join().unwrap();
+        if !self.flags.silence.load(Ordering::Relaxed) {
+            let sent = spoken.iter().map(|call| call.sent.len()).sum();
+            let end = Instant::now() + super::PATIENCE;
+            while self.flags.heard.load(Ordering::Relaxed) < sent && Instant::now() < end {
+                thread::park_timeout(Duration::from_millis(5));
+            }
+        }
         self.flags.go.store(true, Ordering::Relaxed);
         let heard: Vec<_> = self.listen.into_iter().map(|thread| thread.join().unwrap()).collect();
         let mut told = compare(spoken, &heard);
@@ -149,7 +164,7 @@ impl Traffic {
                 match speaker.socket.recv(&mut buffer) {
                     Ok(length) => all.push(buffer[..length].to_vec()),
                     // What was sent to a server that has ended comes first.
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Interrupted) => {}
                     Err(_) => break,
                 }
             }
@@ -163,23 +178,26 @@ fn socket_is_there(server: &Server) -> bool {
     super::control::socket_of(server).exists()
 }
 
-/// One frame of one speaker every third millisecond.
-fn talk(speakers: &[Arc<Hotspot>], flags: &Flags) -> Vec<Spoken> {
+/// One frame of one speaker every third millisecond, or later, but never much faster.
+fn talk(speakers: &[Arc<Hotspot>], flags: &Flags, length: fn(u32) -> usize) -> Vec<Spoken> {
     let voices: Vec<_> = (0..CALLS).map(|n| Voice::new(SPEAKER + n, TALKGROUP + n)).collect();
     // No two calls of this process have the same stream.
     static TALKS: AtomicU32 = AtomicU32::new(1);
     let base = TALKS.fetch_add(1, Ordering::Relaxed) << 20;
     let mut spoken = Vec::new();
     let mut open: Vec<Option<Spoken>> = (0..CALLS).map(|_| None).collect();
-    let began = Instant::now();
+    let (mut due, mut sent) = (Instant::now(), 0);
     for tick in 0.. {
-        let due = began + FRAME * tick / CALLS;
         thread::sleep(due.saturating_duration_since(Instant::now()));
+        until("what was sent arrives", || {
+            sent < flags.heard.load(Ordering::Relaxed) + ON_THEIR_WAY || flags.silence.load(Ordering::Relaxed)
+        });
+        // Who was held up for longer than a frame does not catch up.
+        due = due.max(Instant::now() - FRAME) + FRAME / CALLS;
         let at = (tick % CALLS) as usize;
         if open[at].is_none() && !flags.last_calls.load(Ordering::Relaxed) {
-            // 20, 26 or 32 frames: 1.2 to 1.9 s, never faster than one may begin.
-            let length = 20 + 6 * (tick as usize / 7 % 3);
-            open[at] = Some(Spoken { speaker: at as u32, stream: base + tick, length, sent: Vec::new() });
+            let stream = base + tick;
+            open[at] = Some(Spoken { speaker: at as u32, stream, length: length(tick), sent: Vec::new() });
         }
         if flags.silence.load(Ordering::Relaxed) {
             break;
@@ -189,6 +207,7 @@ fn talk(speakers: &[Arc<Hotspot>], flags: &Flags) -> Vec<Spoken> {
             call.sent.push(Instant::now());
             // A server that has ended refuses it.
             let _ = speakers[at].socket.send(&frame);
+            sent += 1;
         }
         if open[at].as_ref().is_some_and(|call| call.sent.len() == call.length) {
             spoken.extend(open[at].take());
@@ -223,7 +242,8 @@ fn listen(hotspot: &Hotspot, flags: &Flags) -> Heard {
                     return heard;
                 }
             }
-            // The server has ended.
+            // What was sent to a server that has ended comes before its last words.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::Interrupted) => {}
             Err(_) if flags.go.load(Ordering::Relaxed) => return heard,
             Err(_) => {}
         }

@@ -23,22 +23,26 @@ fn at(path: &Path) -> Places {
     Places { paths: vec![path.to_owned()], note: None }
 }
 
-/// What `ragchew ctl status` makes of a server that answers with this text and then waits or closes.
-fn status_of(text: &'static str, closes: bool) -> Result<Value, Failure> {
+/// Far longer than an answer takes that comes, in seconds.
+const LONG: u64 = 60;
+
+/// What `ragchew ctl status` makes, within so many seconds, of a server that answers with this text and then waits or closes.
+fn status_of(text: &'static str, closes: bool, within: u64) -> Result<Value, Failure> {
     let here = Scratch::new();
     let served = server(&here.socket(), 1, move |_, _, stream| {
         say(stream, text);
         !closes
     });
     let mut client = at(&here.socket()).connect(Duration::from_secs(5)).unwrap();
-    let answer = client.ask(Command::Status, Some(1));
+    let answer = client.ask(Command::Status, Some(within));
     drop(client);
-    assert_eq!(served.join().unwrap(), [r#"{"id":1,"within_ms":1000,"command":"status"}"#]);
+    assert_eq!(served.join().unwrap(), [format!(r#"{{"id":1,"within_ms":{within}000,"command":"status"}}"#)]);
     answer
 }
 
-fn failure(text: &'static str, closes: bool) -> (Ended, String) {
-    let Failure { ended, why } = status_of(text, closes).unwrap_err();
+/// Of one that closes.
+fn failure(text: &'static str) -> (Ended, String) {
+    let Failure { ended, why } = status_of(text, true, LONG).unwrap_err();
     (ended, why)
 }
 
@@ -46,10 +50,10 @@ fn failure(text: &'static str, closes: bool) -> (Ended, String) {
 fn an_answer_is_taken_however_it_comes() {
     let value = json!({ "what": "a\u{e4}" });
     let answer = "{\"ok\":{\"id\":1,\"value\":{\"what\":\"aä\"}}}\n";
-    assert_eq!(status_of(answer, false), Ok(value.clone()));
+    assert_eq!(status_of(answer, false, LONG), Ok(value.clone()));
     // Empty lines, and answers to somebody else, are passed over.
     let others = "\n{\"item\":{\"id\":1,\"value\":0}}\n{\"ok\":{\"id\":7,\"value\":0}}\n{\"ok\":{\"id\":1,\"value\":{\"what\":\"aä\"}}}\n";
-    assert_eq!(status_of(others, true), Ok(value.clone()));
+    assert_eq!(status_of(others, true, LONG), Ok(value.clone()));
 
     let here = Scratch::new();
     let served = server(&here.socket(), 1, move |_, _, stream| {
@@ -64,17 +68,17 @@ fn an_answer_is_taken_however_it_comes() {
 #[test]
 fn a_server_that_does_not_answer_in_time_ends_with_4_and_says_how_to_wait_longer() {
     let began = Instant::now();
-    let (ended, why) = failure("", false);
+    let Failure { ended, why } = status_of("", false, 1).unwrap_err();
     assert!(ended == Ended::NoAnswer && why.contains("did not answer in time; give it longer with --within"), "{why}");
     assert!(began.elapsed() >= patience(Some(1)));
-    let (ended, why) = failure("{\"ok\":{\"id\":1,\"val", false);
+    let Failure { ended, why } = status_of("{\"ok\":{\"id\":1,\"val", false, 1).unwrap_err();
     assert!(ended == Ended::NoAnswer && why.contains("did not answer in time"), "half a line: {why}");
 }
 
 #[test]
 fn a_server_that_closes_too_early_ends_with_4() {
     for text in ["", "{\"ok\":{\"id\":1,\"val", "{\"item\":{\"id\":1,\"value\":0}}\n"] {
-        let (ended, why) = failure(text, true);
+        let (ended, why) = failure(text);
         assert!(
             ended == Ended::NoAnswer && why.contains("closed the connection before its answer was complete"),
             "{why}"
@@ -85,7 +89,7 @@ fn a_server_that_closes_too_early_ends_with_4() {
 #[test]
 fn what_is_not_understood_ends_with_4_and_names_both_versions() {
     for text in ["HTTP/1.1 400 Bad Request\r\n", "{\"yes\":{\"id\":1}}\n", "[]\n", "\u{1b}[2J{}\n"] {
-        let (ended, why) = failure(text, true);
+        let (ended, why) = failure(text);
         assert!(ended == Ended::NoAnswer && why.contains("says nothing that this version"), "{why}");
         assert!(!why.contains('\u{1b}'), "{why:?}");
     }
@@ -110,12 +114,12 @@ fn a_line_without_end_is_not_read_for_ever() {
 fn a_refusal_ends_with_1_and_a_missing_answer_with_4() {
     let refused = r#"{"error":{"id":1,"code":"no_such_client","why":"no session of this client"}}"#;
     let refused: &'static str = Box::leak(format!("{refused}\n").into_boxed_str());
-    assert_eq!(failure(refused, true), (Ended::Refused, "no session of this client (no_such_client)".into()));
+    assert_eq!(failure(refused), (Ended::Refused, "no session of this client (no_such_client)".into()));
     let late = "{\"error\":{\"id\":1,\"code\":\"timeout\",\"why\":\"sql did not answer within 1000 ms\"}}\n";
-    assert_eq!(failure(late, true), (Ended::NoAnswer, "sql did not answer within 1000 ms (timeout)".into()));
+    assert_eq!(failure(late), (Ended::NoAnswer, "sql did not answer within 1000 ms (timeout)".into()));
     // What is said to nobody in particular is said to us.
     let busy = "{\"error\":{\"id\":null,\"code\":\"busy\",\"why\":\"64 connections are open\"}}\n";
-    assert_eq!(failure(busy, true), (Ended::Refused, "64 connections are open (busy)".into()));
+    assert_eq!(failure(busy), (Ended::Refused, "64 connections are open (busy)".into()));
 }
 
 #[test]
