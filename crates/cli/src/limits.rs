@@ -17,8 +17,6 @@ ragchew_core::limits! {
     MAX_BINDS: usize = 16, "addresses";
     /// Clients of a listener at once, unless the file says otherwise.
     DEFAULT_CLIENTS: u32 = 10_000, "clients";
-    /// Maps of one client, at most.
-    MAX_MAPS: usize = 64, "maps";
     /// Bytes of a passphrase file, at most.
     LONGEST_PASSPHRASE: u64 = 4_096, "bytes";
     /// Bytes of the path of a socket: what the system takes.

@@ -127,6 +127,8 @@ limits! {
 
     /// Static talkgroups per client and slot.
     MAX_STATIC: usize = 64, "talkgroups";
+    /// Maps of one client, at most.
+    MAX_MAPS: usize = 64, "maps";
     /// User-activated talkgroups per client and slot; the oldest goes.
     MAX_USER_ACTIVATED: usize = 32, "talkgroups";
     /// How far ahead a subscription's time is put into the heap of deadlines; until then it is looked at anew.

@@ -423,6 +423,20 @@ fn a_long_answer_of_which_less_than_a_piece_is_read_is_given_up() {
 }
 
 #[test]
+fn what_a_watcher_asked_before_it_left_is_done_also_when_something_was_told_to_it_since() {
+    let mut shop = Shop::open();
+    let mut watcher = shop.client();
+    watcher.send("{\"id\":1,\"command\":\"watch\"}\n");
+    let (to, ..) = shop.requests(1).remove(0);
+    watcher.send("{\"id\":2,\"command\":\"stop\"}\n");
+    drop(watcher);
+    shop.item(to, 1, json!("nobody is there"));
+    let (_, _, request) = shop.requests(1).remove(0);
+    assert_eq!(request.id, 2);
+    shop.until(|shop| shop.desk.connections() == 0);
+}
+
+#[test]
 fn what_a_watcher_asked_before_it_left_is_done_also_when_it_was_behind() {
     let mut shop = Shop::open();
     let mut watcher = shop.client();

@@ -88,7 +88,10 @@ fn is_open(item: &str) -> bool {
     let Some((key, value)) = item.split_once('=') else { return matches!(item, "" | "'" | "*") };
     let numbered =
         key.strip_prefix("TS").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b"_+".contains(&b)));
-    let entry = |entry: &str| Language::named(entry).is_some() || !entry.contains(|c: char| c.is_ascii_alphabetic());
+    let entry = |entry: &str| {
+        Language::named(entry).is_some()
+            || entry.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || ":*-+".contains(c))
+    };
     match key {
         "" => value.is_empty(),
         "KEY" | "PASS" => matches!(value, "" | "*"),

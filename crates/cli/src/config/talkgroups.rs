@@ -4,10 +4,9 @@
 use super::keys;
 use super::tree::Value;
 use super::walker::{Item, Walker, whole};
-use crate::limits::MAX_MAPS;
 use ragchew_core::config::{TgMap, may_be_dialled, may_be_static};
 use ragchew_core::id::{ConferenceTg, RfTg, Slot};
-use ragchew_core::limits::MAX_STATIC;
+use ragchew_core::limits::{MAX_MAPS, MAX_STATIC};
 use std::collections::{HashMap, HashSet};
 
 /// Largest talkgroup of a map: above lie all call and the numbers of ETSI gateways.

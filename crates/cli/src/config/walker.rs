@@ -4,7 +4,6 @@
 use super::findings::{Findings, nearest};
 use super::keys::{Key, Section};
 use super::tree::{Node, Position, Value};
-use ragchew_core::shown::is_hidden;
 use std::ops::RangeInclusive;
 
 /// Characters of a wrong value that a message repeats.
@@ -174,10 +173,10 @@ impl Walker {
         None
     }
 
-    /// A text of one line, with nothing in it that people cannot see, whose length in characters lies in `lengths`.
+    /// A text of one line whose length in characters lies in `lengths`.
     pub(super) fn line<'n>(&mut self, item: &Item<'n>, lengths: RangeInclusive<usize>) -> Option<&'n str> {
         let text = self.text(item)?;
-        if lengths.contains(&text.chars().count()) && !text.chars().any(is_hidden) {
+        if lengths.contains(&text.chars().count()) && !text.chars().any(char::is_control) {
             return Some(text);
         }
         self.unexpected(item);

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Longest time from the wish that a server ends until it was seen to have ended: the five seconds that it has, and as much for
-/// whoever looks. That its own waits fit into the five is proven where they are.
+/// whoever looks. The five are proven by the tests of `ending`.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(10);
 
 /// What a server says when it ended before its log had written everything: the system gave that thread no time.
@@ -107,6 +107,12 @@ impl Server {
 
     /// Exit code and standard error, but for what a busy machine is to blame for.
     pub(crate) fn end(&mut self) -> (Option<i32>, String) {
+        let (code, text) = self.end_as_it_is();
+        (code, text.replace(LATE_LOG, ""))
+    }
+
+    /// Exit code and standard error.
+    pub(crate) fn end_as_it_is(&mut self) -> (Option<i32>, String) {
         let until = Instant::now() + PATIENCE;
         let code = loop {
             match self.child.try_wait().unwrap() {
@@ -117,7 +123,7 @@ impl Server {
         };
         let mut text = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        (code, text.replace(LATE_LOG, ""))
+        (code, text)
     }
 }
 

@@ -56,7 +56,7 @@ impl AliasFormat {
     }
 }
 
-/// The text of an alias: UTF-8 without control characters, on the stack.
+/// The text of an alias: UTF-8 without what people cannot see, on the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AliasText {
     bytes: [u8; Self::CAPACITY],

@@ -4,7 +4,7 @@
 
 use crate::carried::at_most;
 use crate::id::{ConferenceTg, RfTg, Slot};
-use crate::limits::{MAX_SESSIONS, MAX_STATIC, MAX_SUBSCRIPTIONS, MAX_USER_ACTIVATED};
+use crate::limits::{MAX_MAPS, MAX_SESSIONS, MAX_STATIC, MAX_SUBSCRIPTIONS, MAX_USER_ACTIVATED};
 use crate::refs::{CallRef, ConferenceRef, SessionRef, SubscriptionRef};
 use crate::report::SubscriptionSource;
 use crate::seed::Secrets;
@@ -70,8 +70,9 @@ pub(crate) struct Conference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
-/// More subscriptions than may come about on a line, while one list of statics takes the place of another.
-const MOST_ON_LINE: usize = 2 * (MAX_STATIC + MAX_USER_ACTIVATED);
+/// Subscriptions that may come about on a line: mapped, dialled, static and user-activated ones. Of OPTIONS those of the other
+/// slot may be here too.
+const MOST_ON_LINE: usize = MAX_MAPS + 1 + 2 * MAX_STATIC + MAX_USER_ACTIVATED;
 
 /// The subscriptions of a line. Most have one or two, which need no memory of their own.
 type Few = SmallVec<[SubscriptionRef; 2]>;

@@ -274,7 +274,11 @@ impl<S: Read + Write> Connection<S> {
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Ok(_) | Err(_) => self.over = Some(Over::Left),
+                // What it sent before it left may still be there to read; reading finds the end.
+                Ok(_) | Err(_) => {
+                    self.hung_up();
+                    self.unread = true;
+                }
             }
         }
         if self.out.capacity() > READ_BUDGET {

@@ -206,6 +206,9 @@ impl Store {
             let detail = format!("start {other} of a server writes it, too; name another file for one of them");
             return Err(Fault::new(Kind::Locked, detail));
         }
+        // A thread that was left behind may have gone on beside its successor: what one has kept the other passes over.
+        let kept = ledger::kv(&change, &ledger::safe_key(&begin.boot_id))?.unwrap_or_default();
+        let seen = seen.max(u64::try_from(kept).unwrap_or_default());
         let mut ledger = Ledger {
             tables: &change,
             boot: &begin.boot_id,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::worker::{ToWorker, Writer, make, serve};
+use ragchew_core::report::SessionEnd;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
@@ -25,4 +26,22 @@ fn what_a_worker_was_told_is_kept_although_its_hub_hears_nothing_any_more() {
         .query_row("SELECT count(*) FROM client_session", [], |row| row.get(0))
         .unwrap();
     assert_eq!(kept, 3_000);
+}
+
+#[test]
+fn a_worker_that_was_left_behind_undoes_nothing_of_what_its_successor_kept() {
+    let folder = Folder::new("beside");
+    let (mut former, mut successor) = (Bench::opened(&folder), Bench::opened(&folder));
+    let gone =
+        What::Disconnected { who: who(1), remote: "192.0.2.7:50000".parse().unwrap(), cause: SessionEnd::Closed };
+    let story = vec![told(1, connected(1)), told(2, gone), told(3, connected(2))];
+    successor.take(story.clone());
+    successor.pass(300);
+    assert_eq!(successor.safe(), [3]);
+    // What it was told before somebody else was told the same comes late.
+    former.take(story[..1].to_vec());
+    former.pass(300);
+    assert_eq!(former.safe(), [3], "all of it is safe already");
+    assert_eq!(former.number(&format!("SELECT value FROM kv WHERE key = 'safe_seq:{BOOT}'")), 3);
+    assert_eq!(former.number("SELECT count(*) FROM client_session WHERE ended_at IS NOT NULL"), 1);
 }
