@@ -89,7 +89,7 @@ fn is_open(item: &str) -> bool {
     let numbered =
         key.strip_prefix("TS").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b"_+".contains(&b)));
     let entry = |entry: &str| {
-        Language::named(entry).is_some()
+        Language::named(entry.trim()).is_some()
             || entry.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || ":*-+".contains(c))
     };
     match key {

@@ -144,6 +144,7 @@ pub fn all() -> Vec<Seed> {
         " pass word = x ; Key=\"abc'd\";PSWD=;PW",
         "KEY=a=b;KEY=c;key =d",
         "PASS=ab;cd=ef;TS2=91,PASS=x,y;TS02_+3=5;LANG=en_GB",
+        "LANG=en_GB\u{b},",
     ]);
     seeds.extend(secrets.enumerate().map(|(n, text)| Seed {
         target: "mask",
