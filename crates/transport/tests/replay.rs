@@ -551,7 +551,7 @@ fn a_client_costs_the_same_in_a_capture_of_few_and_of_many() {
         assert_eq!(result.clients.len(), clients as usize);
         (computed() - before) / u64::from(clients)
     };
-    let (few, many) = (cost(4_000), cost(40_000));
-    println!("{few} ns a client among 4,000, {many} among 40,000");
-    assert!(many < 4 * few, "{few} ns a client among 4,000, {many} among 40,000");
+    let (few, many) = (cost(2_000), cost(16_000));
+    println!("{few} ns a client among 2,000, {many} among 16,000");
+    assert!(many < 4 * few, "{few} ns a client among 2,000, {many} among 16,000");
 }
