@@ -3,7 +3,7 @@
 
 use crate::access::acl::Acl;
 use crate::id::{ClientId, ConferenceTg, ListenerId, RfTg, ServerId, Slot};
-use crate::limits::MAX_STATIC;
+use crate::limits::{MAX_MAPS, MAX_STATIC};
 use crate::net::SocketId;
 use crate::time::Span;
 use core::fmt;
@@ -111,13 +111,14 @@ impl fmt::Debug for Passphrase {
 }
 
 impl Config {
-    /// Whether no client begins with more static talkgroups than one may have. What the configuration file says is checked
-    /// when it is read; this is for what comes out of a snapshot.
+    /// Whether no client begins with more static talkgroups or maps than one may have. What the configuration file says is
+    /// checked when it is read; this is for what comes out of a snapshot.
     pub(crate) fn is_within_limits(&self) -> bool {
         let short = |list: &Vec<RfTg>| list.len() <= MAX_STATIC;
         self.listeners.iter().all(|listener| {
             let own = listener.clients.iter().flat_map(|client| client.statics.iter().flatten());
-            listener.defaults.statics.iter().chain(own).all(short)
+            let mapped = listener.clients.iter().all(|client| client.map.len() <= MAX_MAPS);
+            mapped && listener.defaults.statics.iter().chain(own).all(short)
         })
     }
 }

@@ -233,7 +233,43 @@ pub fn decode_config(bytes: &[u8]) -> Result<Config, SnapshotError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{ClientOverride, Defaults, Listener, ListenerAcl, Passphrase, TgMap};
+    use crate::id::{ConferenceTg, ListenerId, RfTg, Slot};
+    use crate::limits::{MAX_MAPS, MAX_STATIC};
     use crate::time::Now;
+
+    #[test]
+    fn a_configuration_with_one_static_or_map_more_than_there_may_be_is_refused() {
+        let read = |statics: usize, own: usize, maps: usize| {
+            let list = |length: usize| vec![RfTg(91); length];
+            let client = ClientOverride {
+                statics: [None, Some(list(own))],
+                map: vec![TgMap { slot: Slot::One, rf_tg: RfTg(9), conference: ConferenceTg(91) }; maps],
+                ..ClientOverride::default()
+            };
+            let defaults = Defaults { statics: [list(statics), Vec::new()], ..Defaults::default() };
+            let listener = Listener { defaults, clients: vec![client], ..listener() };
+            decode_config(&encode_config(&Config { listeners: vec![listener], ..Config::default() })).map(|_| ())
+        };
+        assert_eq!(read(MAX_STATIC, MAX_STATIC, MAX_MAPS), Ok(()));
+        let one_more = [(MAX_STATIC + 1, 0, 0), (0, MAX_STATIC + 1, 0), (0, 0, MAX_MAPS + 1)];
+        for (statics, own, maps) in one_more {
+            assert_eq!(read(statics, own, maps), Err(SnapshotError::Content));
+        }
+    }
+
+    fn listener() -> Listener {
+        Listener {
+            id: ListenerId(0),
+            name: "a".into(),
+            sockets: Vec::new(),
+            passphrase: Passphrase::default(),
+            max_clients: 1,
+            acl: ListenerAcl::default(),
+            defaults: Defaults::default(),
+            clients: Vec::new(),
+        }
+    }
 
     #[test]
     fn numbers_that_nobody_can_have_given_out_are_refused() {

@@ -70,8 +70,8 @@ pub(crate) struct Conference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
-/// Subscriptions that may come about on a line: mapped, dialled, static and user-activated ones. Of OPTIONS those of the other
-/// slot may be here too.
+/// At least as many as may come about on a line: mapped, dialled, static and user-activated ones, with room for as many statics
+/// again.
 const MOST_ON_LINE: usize = MAX_MAPS + 1 + 2 * MAX_STATIC + MAX_USER_ACTIVATED;
 
 /// The subscriptions of a line. Most have one or two, which need no memory of their own.
